@@ -1,0 +1,1 @@
+"""LangGraph state machines: the repository agent and the prompt agent."""

@@ -1,0 +1,1 @@
+"""What goes into the window: tokens, files, symbols, ranking, packing, history."""

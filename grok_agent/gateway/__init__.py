@@ -1,0 +1,1 @@
+"""The network edge: clients, faults, streams, bills."""

@@ -1,0 +1,1 @@
+"""The embedded gateway: a deterministic stand-in that speaks the gateway protocol."""

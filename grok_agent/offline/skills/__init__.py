@@ -1,0 +1,1 @@
+"""What the offline planner can do, one skill a file."""

@@ -1,0 +1,120 @@
+"""Where the gateway is, which key and model to use, and the limits: the one reader of the
+environment and of ``.env``."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+from platformdirs import user_state_path
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+from grok_agent.errors import MissingKeyError, SettingsError
+from grok_agent.profile import GROK_BUILD
+
+VARIABLES: dict[str, tuple[str, ...]] = {
+    "base_url": ("GROK_BASE_URL",),
+    "api_key": ("GROK_API_KEY", "XAI_API_KEY"),
+    "model": ("GROK_MODEL",),
+    "connect_timeout_s": ("GROK_CONNECT_TIMEOUT_S",),
+    "request_timeout_s": ("GROK_REQUEST_TIMEOUT_S",),
+    "max_retries": ("GROK_MAX_RETRIES",),
+    "max_usd": ("GROK_MAX_USD",),
+    "max_steps": ("GROK_MAX_STEPS",),
+    "max_seconds": ("GROK_MAX_SECONDS",),
+    "state_dir": ("GROK_STATE_DIR",),
+}
+"""Environment variables by field; the first that is set and not blank wins."""
+
+
+class Settings(BaseModel):
+    """Frozen settings. Three values move to another gateway: base_url, api_key, model.
+
+    Times are in seconds, money in US dollars. The key is held as a secret and never printed.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    base_url: str = "https://api.x.ai/v1"
+    api_key: SecretStr | None = None
+    model: str = Field(default=GROK_BUILD.name, min_length=1)
+    connect_timeout_s: float = Field(default=10, gt=0)
+    request_timeout_s: float = Field(default=900, gt=0)
+    max_retries: int = Field(default=2, ge=0)
+    max_usd: float = Field(default=1.0, gt=0)
+    max_steps: int = Field(default=60, gt=0)
+    max_seconds: float = Field(default=1800, gt=0)
+    state_dir: Path = Field(default_factory=lambda: user_state_path("grok-agent", appauthor=False))
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_http_url(cls, url: str) -> str:
+        parts = urlsplit(url.strip())
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(f"{url!r} is no http(s) URL")
+        return url.strip().rstrip("/")
+
+    @classmethod
+    def from_env(
+        cls,
+        *,
+        environ: Mapping[str, str] | None = None,
+        env_file: Path | None = Path(".env"),
+        **overrides: Any,
+    ) -> Self:
+        """Read ``environ`` (default: the process environment), then ``env_file`` for what is unset.
+
+        ``overrides`` that are not None win over both. Raises :class:`SettingsError` for a value
+        that cannot be used, naming the variable; the caller mends it.
+
+        A ``.env`` file can be part of somebody else's repository, so a key from the process
+        environment is never sent to an address that only the file names.
+        """
+        environ = os.environ if environ is None else environ
+        in_file = dotenv_values(env_file) if env_file and env_file.is_file() else {}
+        given = {name: value for name, value in overrides.items() if value is not None}
+        from_process = _pick(environ)
+        from_file = _pick(in_file)
+        values = {**from_file, **from_process, **given}
+        address_from_file = "base_url" in from_file.keys() - from_process.keys() - given.keys()
+        if address_from_file and "api_key" in given.keys() | from_process.keys():
+            raise SettingsError(
+                f"{env_file} sets GROK_BASE_URL, but the key comes from the environment, and a"
+                " key is not sent to an address that a file in this folder names.",
+                next_step="Set both in the same place, or pass --base-url.",
+            )
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            raise SettingsError(
+                _explain(error), next_step="Correct it in the environment, .env or the option."
+            ) from None
+
+    def require_key(self) -> str:
+        """The API key in clear, for the one place that sends it; raises MissingKeyError."""
+        if self.api_key is None or not self.api_key.get_secret_value().strip():
+            raise MissingKeyError(
+                "There is no API key.",
+                next_step="Set GROK_API_KEY (or XAI_API_KEY) in the environment or in .env,"
+                " or add --offline to use the embedded gateway.",
+            )
+        return self.api_key.get_secret_value().strip()
+
+
+def _pick(source: Mapping[str, str | None]) -> dict[str, str]:
+    found = {}
+    for field, names in VARIABLES.items():
+        for name in names:
+            if (value := source.get(name)) and value.strip():
+                found[field] = value.strip()
+                break
+    return found
+
+
+def _explain(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    field = str(first["loc"][0])
+    names = VARIABLES.get(field, (field,))
+    return f"{names[0]} cannot be used: {first['msg'].removeprefix('Value error, ')}."

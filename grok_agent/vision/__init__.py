@@ -1,0 +1,1 @@
+"""Pictures: prepared safely, measured, compared."""

@@ -1,0 +1,1 @@
+"""Tools for LangChain applications, bound to one guarded workspace."""
