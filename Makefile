@@ -1,0 +1,62 @@
+# Two commands matter: `make demo` and `make test`. Each does its own set-up in .venv.
+
+VENV ?= .venv
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info)' 2>/dev/null && { echo $$p; break; }; done)
+ifeq ($(OS),Windows_NT)
+BIN := $(VENV)/Scripts
+else
+BIN := $(VENV)/bin
+endif
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.PHONY: help demo test lint types unit notebooks bench clean
+
+help:
+	@echo "make demo   install, then run the main job without a key on the embedded gateway"
+	@echo "make test   install, then lint, types, tests and notebooks"
+	@echo "make bench  the figures of docs/figures.md, measured on this machine"
+	@echo "make clean  remove .venv and everything that was built"
+	@echo "Another Python: make demo PYTHON=python3.12"
+
+demo: $(VENV)/.installed
+	$(BIN)/python examples/demo.py
+
+test: lint types unit notebooks
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.installed-dev
+	$(BIN)/mypy
+
+unit: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest
+
+notebooks: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -o addopts="" -p no:cacheprovider -W default --nbmake --nbmake-timeout=120 notebooks
+
+bench: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/startup.py
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(VENV)/.created:
+	@test -n "$(PYTHON)" || { echo "No Python >= 3.11 found. Install one, or name it: make PYTHON=/path/to/python3.12"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || { echo "(this Python has no venv module: using virtualenv)"; rm -rf $(VENV); \
+		$(PYTHON) -m pip install -q --target build/bootstrap virtualenv && \
+		PYTHONPATH=build/bootstrap $(PYTHON) -m virtualenv -q $(VENV); }
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.created pyproject.toml constraints.txt
+	@echo "Installing grok-agent into $(VENV) (about a minute) ..."
+	@$(PIP) install -q -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	@echo "Installing the development tools into $(VENV) ..."
+	@$(PIP) install -q "pip>=25.1"
+	@$(PIP) install -q -c constraints.txt --group dev
+	@touch $@

@@ -1,0 +1,241 @@
+"""One run from the command line: build the agent, show its events, ask for leave, exit code."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from grok_agent import console
+from grok_agent.errors import (
+    GatewayError,
+    GrokAgentError,
+    MissingKeyError,
+    PermissionDeniedError,
+    SettingsError,
+)
+
+if TYPE_CHECKING:
+    from langgraph.graph.state import CompiledStateGraph
+
+    from grok_agent.chat_model import ChatGrokBuild
+    from grok_agent.graphs.state import Budget, Outcome
+    from grok_agent.settings import Settings
+
+DONE, FAILED, USAGE, NO_LEAVE, BUDGET, STEPS, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
+
+KEY_ERRORS = {
+    "AuthenticationError",
+    "OutOfFundsError",
+    "PermissionRefusedError",
+    PermissionDeniedError.__name__,
+    MissingKeyError.__name__,
+}
+READ_ONLY_JOBS = {"ask", "review"}
+
+
+@contextmanager
+def exit_codes(*, as_json: bool = False, as_jsonl: bool = False) -> Iterator[None]:
+    """Turn what goes wrong into one sentence on standard error and the right exit code."""
+    try:
+        yield
+    except GrokAgentError as error:
+        _report_failure(error, as_json=as_json, as_jsonl=as_jsonl)
+        raise typer.Exit(code_of_error(error)) from None
+    except KeyboardInterrupt:
+        print("Interrupted; what was done so far stays.", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED) from None
+    except BrokenPipeError:  # the reader of our output has closed it: nothing is left to say
+        sys.stderr.close()
+        raise typer.Exit(DONE) from None
+
+
+def code_of_error(error: GrokAgentError) -> int:
+    """The exit code of an error that ended the program before or outside a run."""
+    if type(error).__name__ in KEY_ERRORS:
+        return NO_LEAVE
+    return FAILED if isinstance(error, GatewayError) else USAGE
+
+
+def code_of_outcome(outcome: "Outcome") -> int:
+    """The exit code of a finished run."""
+    if outcome.status == "done":
+        return DONE
+    if outcome.status == "over_budget":
+        return STEPS if outcome.limit == "steps" else BUDGET
+    return NO_LEAVE if outcome.error_kind in KEY_ERRORS else FAILED
+
+
+def run_repository_job(
+    job: str,
+    task: str,
+    *,
+    repo: Path,
+    model: "Callable[[], ChatGrokBuild]",
+    settings: "Settings",
+    check: str | None,
+    permission: str | None,
+    as_json: bool,
+    as_jsonl: bool,
+) -> None:
+    """Run one of the repository verbs and leave with its exit code."""
+    from langgraph.checkpoint.memory import InMemorySaver
+
+    from grok_agent.graphs.repository import repository_agent
+    from grok_agent.tools.workspace import Workspace
+
+    workspace = Workspace(repo, permission=_permission(permission, job))
+    if job != "script" and not any(name.name != ".git" for name in workspace.root.iterdir()):
+        raise SettingsError(
+            f"{repo} is an empty folder: there is nothing to {job}.",
+            next_step="Name another folder with --repo.",
+        )
+    graph = repository_agent(
+        model(),
+        workspace,
+        job=job,
+        budget=_budget(settings),
+        check=check,
+        checkpointer=InMemorySaver(),
+        journal_dir=settings.state_dir / "runs",
+    )
+    _finish(graph, {"task": task}, settings, as_json=as_json, as_jsonl=as_jsonl)
+
+
+def run_prompt(
+    text: str,
+    *,
+    images: list[Path],
+    model: "Callable[[], ChatGrokBuild]",
+    settings: "Settings",
+    as_json: bool,
+    as_jsonl: bool,
+) -> None:
+    """Make one structured prompt, save it in the library and leave with the exit code."""
+    from grok_agent.graphs.prompt import prompt_agent
+    from grok_agent.library import PromptLibrary
+    from grok_agent.vision.prepare import prepare
+
+    for image in images:
+        prepare(image)  # an unusable picture ends the command before anything is sent
+    with PromptLibrary(settings.state_dir / "library.sqlite3") as library:
+        graph = prompt_agent(
+            model(),
+            library=library,
+            budget=_budget(settings),
+            journal_dir=settings.state_dir / "runs",
+        )
+        given = {"task": text, "images": [str(image.resolve()) for image in images]}
+        _finish(graph, given, settings, as_json=as_json, as_jsonl=as_jsonl)
+
+
+def show_features(image: Path, *, as_json: bool) -> None:
+    """Print the measured features of one picture."""
+    from grok_agent.vision.features import measure_file
+
+    features = measure_file(image)
+    if as_json:
+        print(features.model_dump_json(indent=2))
+    else:
+        console.print_features(image, features)
+
+
+def show_models(settings: "Settings", *, offline: bool, as_json: bool) -> None:
+    """Print the names that ``/v1/models`` answers with."""
+    if offline:
+        from grok_agent.offline import offline_models
+
+        names = offline_models()
+    else:
+        from grok_agent.gateway.client import list_models
+
+        settings.require_key()
+        names = list_models(settings)
+    if as_json:
+        print(json.dumps(names))
+        return
+    for name in names:
+        print(f"{name}  (in use)" if name == settings.model else name)
+
+
+def _permission(given: str | None, job: str) -> Any:
+    modes = ("plan", "ask", "edits", "all")
+    if given is None:
+        return "plan" if job in READ_ONLY_JOBS else "ask" if sys.stdin.isatty() else "edits"
+    if given not in modes:
+        raise SettingsError(
+            f"--permission {given} is not known.", next_step=f"Use one of: {', '.join(modes)}."
+        )
+    return given
+
+
+def _budget(settings: "Settings") -> "Budget":
+    from grok_agent.graphs.state import Budget
+
+    return Budget(
+        max_usd=settings.max_usd, max_steps=settings.max_steps, max_seconds=settings.max_seconds
+    )
+
+
+def _finish(
+    graph: "CompiledStateGraph[Any, Any, Any, Any]",
+    given: dict[str, Any],
+    settings: "Settings",
+    *,
+    as_json: bool,
+    as_jsonl: bool,
+) -> None:
+    from grok_agent.graphs.state import Outcome
+    from grok_agent.journal import new_run_id
+
+    run_id = new_run_id()
+    show = console.reporter(as_json=as_json, as_jsonl=as_jsonl)
+    with show:
+        outcome = Outcome.from_dict(_drive(graph, given, run_id, show))
+    journal = settings.state_dir / "runs" / run_id / "journal.jsonl"
+    console.print_outcome(
+        outcome,
+        places={"journal": journal, "library": settings.state_dir / "library.sqlite3"},
+        as_json=as_json,
+        as_jsonl=as_jsonl,
+    )
+    if (code := code_of_outcome(outcome)) != DONE:
+        raise typer.Exit(code)
+
+
+def _drive(
+    graph: "CompiledStateGraph[Any, Any, Any, Any]",
+    given: dict[str, Any],
+    run_id: str,
+    show: console.Reporter,
+) -> dict[str, Any]:
+    """Stream the graph to its end; each question on the way goes to the terminal."""
+    from langgraph.types import Command
+
+    config: Any = {"configurable": {"thread_id": run_id}}
+    step: Any = given
+    while True:
+        questions: list[Any] = []
+        state: dict[str, Any] = {}
+        for mode, part in graph.stream(step, config, stream_mode=["custom", "values"]):
+            if mode == "custom":
+                show.event(part)
+            elif "__interrupt__" in part:
+                questions = list(part["__interrupt__"])
+            else:
+                state = part
+        if not questions:
+            return dict(state["outcome"])
+        step = Command(resume=show.ask_leave(questions[0].value))
+
+
+def _report_failure(error: GrokAgentError, *, as_json: bool, as_jsonl: bool) -> None:
+    print(f"Error: {error}", file=sys.stderr)
+    failure = {"status": "failed", "reason": str(error), "error_kind": type(error).__name__}
+    if as_jsonl:
+        print(json.dumps({"event": "end", "outcome": failure}, ensure_ascii=False))
+    elif as_json:
+        print(json.dumps(failure, ensure_ascii=False))
