@@ -1,0 +1,277 @@
+"""What people and pipes see: progress on standard error, results on standard output.
+
+Text of models, files and gateways is data: control characters, which a terminal would obey, are
+made visible before anything is printed.
+"""
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from rich.console import Console
+from rich.markup import escape
+from rich.text import Text
+
+from grok_agent.profile import OFFLINE_MODEL
+
+if TYPE_CHECKING:
+    from rich.status import Status
+
+    from grok_agent.gateway.ledger import Cost
+    from grok_agent.graphs.state import Outcome
+    from grok_agent.vision.features import ImageFeatures
+
+OFFLINE_NOTE = "The embedded gateway answers: a deterministic offline planner, not grok-build-0.1."
+MAX_ARGUMENT_CHARACTERS = 60
+TELLING_ARGUMENTS = ("pattern", "file_path", "target_file", "target_directory", "command", "image")
+"""The arguments that say in one word what a tool call is about, the most telling first."""
+
+CONTROLS = dict.fromkeys((*range(32), *range(127, 160)), "\N{REPLACEMENT CHARACTER}")
+CONTROLS.pop(ord("\n"))
+CONTROLS.pop(ord("\t"))
+
+
+class Reporter(Protocol):
+    """Shows the events of a run while it goes on; a context manager around the run."""
+
+    def __enter__(self) -> Self:
+        """Begin to show."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Leave the terminal as it was found."""
+
+    def event(self, event: Mapping[str, Any]) -> None:
+        """Show one event of :mod:`grok_agent.journal`."""
+
+    def ask_leave(self, question: Mapping[str, Any]) -> list[str]:
+        """The ids of the calls that the person allows; empty where nobody can be asked."""
+
+
+class Lines:
+    """A line for each event; on a terminal with a spinner below and questions to the person."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._status: Status | None = None
+        self._allow_all = False
+        self._told_offline = False
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._status = self._console.status("surveying")
+            self._status.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._status:
+            self._status.stop()
+
+    def event(self, event: Mapping[str, Any]) -> None:
+        """Print the event's line and say in the spinner what is waited for."""
+        if event.get("model") == OFFLINE_MODEL and not self._told_offline:
+            self._told_offline = True
+            self._console.print(OFFLINE_NOTE, style="yellow")
+        if line := line_of(event):
+            self._console.print(printable(line), markup=False, style=_style(event))
+        if self._status:
+            self._status.update(_waiting_for(event))
+
+    def ask_leave(self, question: Mapping[str, Any]) -> list[str]:
+        """Show each call and ask; ``a`` allows everything that is asked in this run."""
+        calls = question["calls"]
+        if not sys.stdin.isatty():
+            return []
+        if self._status:
+            self._status.stop()
+        granted = [call["id"] for call in calls if self._allow_all or self._is_allowed(call)]
+        if self._status:
+            self._status.start()
+        return granted
+
+    def _is_allowed(self, call: Mapping[str, Any]) -> bool:
+        self._console.print(Text(f"\n{call['tool']}: {printable(str(call['reason']))}", "bold"))
+        self._console.print(Text(printable(str(call.get("preview", "")))))
+        answer = self._console.input("Allow? [y]es, [n]o, [a]ll of this run: ", markup=False)
+        self._allow_all = answer.strip().lower().startswith("a")
+        return self._allow_all or answer.strip().lower().startswith("y")
+
+
+class JsonLines:
+    """Every event as one line of JSON on standard output; nobody is asked anything."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing to leave as it was found."""
+
+    def event(self, event: Mapping[str, Any]) -> None:
+        """Print the event at once, so that a reader can follow."""
+        print(json.dumps(event, ensure_ascii=False, default=str), flush=True)
+
+    def ask_leave(self, question: Mapping[str, Any]) -> list[str]:
+        """Grant nothing: no person is there."""
+        return []
+
+
+class Silence(JsonLines):
+    """Show nothing until the end."""
+
+    def event(self, event: Mapping[str, Any]) -> None:
+        """Keep quiet."""
+
+
+def reporter(*, as_json: bool, as_jsonl: bool) -> Reporter:
+    """The reporter for the output that was asked for."""
+    return JsonLines() if as_jsonl else Silence() if as_json else Lines()
+
+
+def line_of(event: Mapping[str, Any]) -> str:
+    """One line for an event; empty where there is nothing to tell."""
+    match event["event"]:
+        case "start":
+            return f"{event['job']}: {_first_line(event['task'])}"
+        case "survey":
+            return f"  surveyed ({event['tokens']:,} tokens in the first request)"
+        case "model" if event["tool_calls"] and event["text"]:
+            return f"  {_first_line(event['text'])}"
+        case "tool":
+            mark = "denied" if event["denied"] else "ok" if event["ok"] else "error"
+            return f"  {mark:6} {_call(event)} -> {_result(event)}"
+        case "check":
+            return f"  check  {event['command']} -> exit {event['exit_code']}"
+        case "notice":
+            return f"  note   {event['text']}"
+    return ""
+
+
+def print_outcome(
+    outcome: "Outcome", *, places: Mapping[str, Path], as_json: bool, as_jsonl: bool
+) -> None:
+    """The result on standard output; how it ended, its cost and where it lies on standard error."""
+    if as_jsonl:
+        return  # the last event was the end
+    if as_json:
+        found = outcome.to_dict() | {"journal": str(places["journal"])}
+        print(json.dumps(found, ensure_ascii=False, indent=2))
+        return
+    out = Console(highlight=False, soft_wrap=True)
+    if outcome.summary:
+        out.print(printable(outcome.summary), markup=False)
+    if outcome.prompt:
+        _print_prompt(out, outcome.prompt)
+    if outcome.diff:
+        _print_diff(out, outcome.diff)
+    _print_ending(outcome, places)
+
+
+def cost_in_words(cost: "Cost") -> str:
+    """The cost, and what the figure rests on."""
+    if cost.usd is None or cost.basis == "unknown":
+        return "cost unknown: the gateway sent no usage, or the model has no known price"
+    dollars = f"${cost.usd:.4f}"
+    match cost.basis:
+        case "billed":
+            return f"cost {dollars}, as billed"
+        case "offline":
+            return f"nothing was billed; grok-build-0.1 would have cost {dollars} at list price"
+        case _:
+            return f"cost {dollars}, computed from the list price"
+
+
+def print_features(image: Path, features: "ImageFeatures") -> None:
+    """The measured features as readable lines, with a chip of each colour on a terminal."""
+    from grok_agent.vision.features import render
+
+    out = Console(highlight=False, soft_wrap=True)
+    out.print(printable(str(image)), style="bold", markup=False)
+    text = "\n".join(ln for ln in render(features).splitlines() if not ln.startswith("features: "))
+    out.print(printable(text), markup=False)
+    if out.is_terminal:
+        _print_chips(out, [colour.hex for colour in features.palette.colours])
+
+
+def printable(text: str) -> str:
+    """``text`` with control characters replaced, so that a terminal shows and does not obey."""
+    return text.replace("\r\n", "\n").translate(CONTROLS)
+
+
+def _print_prompt(out: Console, prompt: Mapping[str, Any]) -> None:
+    from grok_agent.prompts.rendering import render
+    from grok_agent.prompts.schema import PromptSpec
+
+    spec = PromptSpec.model_validate(prompt)
+    out.print()
+    out.print(printable(render(spec)), markup=False)
+    if out.is_terminal:
+        _print_chips(out, [colour.hex for colour in spec.palette])
+
+
+def _print_chips(out: Console, colours: list[str]) -> None:
+    out.print(" ".join(f"[on {escape(colour)}]      [/]" for colour in colours))
+
+
+def _print_diff(out: Console, diff: str) -> None:
+    colours = {"+": "green", "-": "red", "@": "cyan"}
+    out.print()
+    for line in printable(diff).splitlines():
+        out.print(line, style=colours.get(line[:1], ""), markup=False)
+
+
+def _print_ending(outcome: "Outcome", places: Mapping[str, Path]) -> None:
+    end = Console(stderr=True, highlight=False, soft_wrap=True)
+    end.print()
+    if outcome.check and not outcome.check.passed:
+        end.print(printable(outcome.check.output), markup=False)
+    reason = f": {outcome.reason}" if outcome.reason else ""
+    style = "green" if outcome.status == "done" else "red"
+    end.print(printable(f"{outcome.status}{reason}"), style=style, markup=False)
+    usage = outcome.usage
+    end.print(
+        f"{outcome.steps} requests, {usage.input_tokens:,} tokens in ({usage.cached_tokens:,}"
+        f" cached), {usage.output_tokens:,} out, {outcome.seconds:.1f} s; model {outcome.model}",
+        markup=False,
+    )
+    end.print(cost_in_words(outcome.cost), markup=False)
+    end.print(f"journal: {places['journal']}", markup=False)
+    if outcome.prompt_id is not None:
+        end.print(f"saved as prompt {outcome.prompt_id} in {places['library']}", markup=False)
+
+
+def _call(event: Mapping[str, Any]) -> str:
+    given = event["arguments"]
+    telling = next((str(given[name]) for name in TELLING_ARGUMENTS if name in given), "")
+    return f"{event['tool']} {_first_line(telling, MAX_ARGUMENT_CHARACTERS)}".rstrip()
+
+
+def _result(event: Mapping[str, Any]) -> str:
+    if event["tool"] == "read_file" and event["ok"]:
+        return f"{len(event['result'].splitlines())} lines"
+    lines = [line for line in event["result"].splitlines() if not line.startswith("<")]
+    return _first_line("\n".join(lines))
+
+
+def _first_line(text: str, most: int = 100) -> str:
+    line = text.strip().partition("\n")[0]
+    return line if len(line) <= most else line[: most - 1] + "…"
+
+
+def _style(event: Mapping[str, Any]) -> str:
+    if event["event"] == "start":
+        return "bold"
+    failed = event["event"] == "tool" and not event["ok"]
+    return "red" if failed else "yellow" if event["event"] == "notice" else "dim"
+
+
+def _waiting_for(event: Mapping[str, Any]) -> str:
+    if event["event"] == "model" and event["tool_calls"]:
+        return f"running {len(event['tool_calls'])} tool call(s)"
+    return "waiting for the model"
