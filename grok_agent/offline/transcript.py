@@ -93,7 +93,8 @@ def _task_index(messages: list[dict[str, Any]]) -> int | None:
     """Where the task stands: the last user message with a query, else the last user message."""
     users = [i for i, message in enumerate(messages) if message.get("role") == "user"]
     asked = [i for i in users if _QUERY.search(text_of(messages[i].get("content")))]
-    return (asked or users or [None])[-1]
+    candidates = asked or users
+    return candidates[-1] if candidates else None
 
 
 def _job(messages: list[dict[str, Any]]) -> str:

@@ -1,0 +1,130 @@
+"""The embedded gateway: one handler from request to response, without a socket."""
+
+import hmac
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from grok_agent.offline.answers import DONE, FINGERPRINT, Answer, sse
+from grok_agent.offline.parsing import parse_chat
+from grok_agent.offline.planner import plan
+from grok_agent.offline.problems import (
+    INTERNAL,
+    INVALID,
+    MAX_BODY_BYTES,
+    NOT_FOUND,
+    Problem,
+    bad_key,
+    context_overflow,
+    json_response,
+    too_large,
+)
+from grok_agent.offline.usage import Prompt, PromptCache
+from grok_agent.offline.wire import ChatRequest, Planner, Request, Response, Turn
+from grok_agent.profile import GROK_BUILD, OFFLINE_MODEL
+
+NOTICE = "deterministic offline planner, not grok-build-0.1"
+"""Value of the header ``x-grok-agent`` of every answer."""
+
+MODELS = (GROK_BUILD.name, OFFLINE_MODEL)
+
+CHAT = "/v1/chat/completions"
+
+
+class OfflineGateway:
+    """Answers requests of the OpenAI-compatible API in-process; safe under threads.
+
+    ``planner`` gives the answers, ``models`` are the names that are served, ``keys`` the accepted
+    API keys (None: any that is not blank).
+    """
+
+    def __init__(
+        self,
+        planner: Planner = plan,
+        *,
+        models: Sequence[str] = MODELS,
+        keys: set[str] | None = None,
+    ) -> None:
+        self.models = tuple(models)
+        self._planner = planner
+        self._keys = keys
+        self._cache = PromptCache()
+
+    def handle(self, request: Request) -> Response:
+        """Answer ``request``. Never raises: what is wrong with it becomes an error answer."""
+        try:
+            response = self._route(request)
+        except Problem as problem:
+            response = problem.response()
+        own = {"x-request-id": str(uuid.uuid4()), "x-grok-agent": NOTICE}
+        return replace(response, headers={**own, **response.headers})
+
+    def _route(self, request: Request) -> Response:
+        path = request.path.rstrip("/") or "/"
+        method, answer = self._find(path)
+        if request.method != method:
+            raise Problem(405, INVALID, f"{path} takes {method} only.", {"allow": method})
+        if path != "/health":
+            self._check_key(request)
+        if len(request.body) > MAX_BODY_BYTES:
+            raise too_large(len(request.body))
+        return answer(request)
+
+    def _find(self, path: str) -> tuple[str, Callable[[Request], Response]]:
+        if path == CHAT:
+            return "POST", self._chat
+        if path == "/v1/models":
+            return "GET", self._list_models
+        if path.startswith("/v1/models/"):
+            name = path.removeprefix("/v1/models/")
+            return "GET", lambda request: self._one_model(name)
+        if path == "/health":
+            return "GET", lambda request: json_response({"status": "ok", "model": OFFLINE_MODEL})
+        raise Problem(404, NOT_FOUND, f"There is nothing at {path}.")
+
+    def _check_key(self, request: Request) -> None:
+        scheme, _, key = request.headers.get("authorization", "").partition(" ")
+        key = key.strip() if scheme.lower() == "bearer" else ""
+        known = self._keys is None or any(
+            hmac.compare_digest(key.encode(), other.encode()) for other in self._keys
+        )
+        if not key or not known:
+            raise bad_key(key)
+
+    def _list_models(self, request: Request) -> Response:
+        return json_response({"object": "list", "data": [_model(name) for name in self.models]})
+
+    def _one_model(self, name: str) -> Response:
+        if name not in self.models:
+            raise Problem(404, NOT_FOUND, f"The model {name} does not exist.")
+        return json_response(_model(name))
+
+    def _chat(self, request: Request) -> Response:
+        chat = parse_chat(request, self.models)
+        prompt = Prompt.of(chat)
+        if prompt.tokens > GROK_BUILD.window_tokens:
+            raise context_overflow(prompt.tokens, GROK_BUILD.window_tokens)
+        turn = self._ask(chat)
+        cached = self._cache.cached_tokens(chat.conversation_id, prompt)
+        answer = Answer.of(chat, turn, prompt.tokens, cached)
+        if not chat.stream:
+            return json_response(answer.body())
+        events = [sse(event) for event in answer.events(chat.include_usage)]
+        headers = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
+        return Response(status=200, headers=headers, chunks=[*events, DONE])
+
+    def _ask(self, chat: ChatRequest) -> Turn:
+        try:
+            return self._planner(chat)
+        except Exception as error:  # a planner's mistake must not end the server
+            raise Problem(
+                500,
+                INTERNAL,
+                f"The planner failed: {type(error).__name__}: {error}",
+                {"x-should-retry": "false"},
+            ) from error
+
+
+def _model(name: str) -> dict[str, Any]:
+    return {"id": name, "object": "model", "created": 0, "owned_by": FINGERPRINT}
