@@ -98,7 +98,7 @@ class Answer:
             self, content=content, refusal="", calls=tuple(calls), finish_reason="length"
         )
 
-    def body(self) -> dict[str, Any]:
+    def body(self, include_usage: bool = True) -> dict[str, Any]:
         """The unstreamed answer."""
         message: dict[str, Any] = {
             "role": "assistant",
@@ -113,7 +113,8 @@ class Answer:
                 for call in self.calls
             ]
         choice = {"index": 0, "message": message, "finish_reason": self.finish_reason}
-        return {**self._head("chat.completion"), "choices": [choice], "usage": self.usage}
+        answer = {**self._head("chat.completion"), "choices": [choice]}
+        return {**answer, "usage": self.usage} if include_usage else answer
 
     def events(self, include_usage: bool) -> list[dict[str, Any]]:
         """The events of the streamed answer, without the closing ``[DONE]``."""

@@ -4,9 +4,11 @@ import hmac
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
-from grok_agent.offline.answers import DONE, FINGERPRINT, Answer, sse
+from grok_agent.offline.answers import FINGERPRINT, Answer
+from grok_agent.offline.faults import CHAT_PATH, Fault, FaultSchedule
 from grok_agent.offline.parsing import parse_chat
 from grok_agent.offline.planner import plan
 from grok_agent.offline.problems import (
@@ -20,6 +22,8 @@ from grok_agent.offline.problems import (
     json_response,
     too_large,
 )
+from grok_agent.offline.refusals import refuse
+from grok_agent.offline.spoiling import streamed_response, whole_response
 from grok_agent.offline.usage import Prompt, PromptCache
 from grok_agent.offline.wire import ChatRequest, Planner, Request, Response, Turn
 from grok_agent.profile import GROK_BUILD, OFFLINE_MODEL
@@ -29,19 +33,18 @@ NOTICE = "deterministic offline planner, not grok-build-0.1"
 
 MODELS = (GROK_BUILD.name, OFFLINE_MODEL)
 
-CHAT = "/v1/chat/completions"
-
 
 class OfflineGateway:
     """Answers requests of the OpenAI-compatible API in-process; safe under threads.
 
-    ``planner`` gives the answers, ``models`` are the names that are served, ``keys`` the accepted
-    API keys (None: any that is not blank).
+    ``planner`` gives the answers, ``faults`` says what goes wrong and when, ``models`` are the
+    names that are served, ``keys`` the accepted API keys (None: any that is not blank).
     """
 
     def __init__(
         self,
         planner: Planner = plan,
+        faults: Sequence[Fault] = (),
         *,
         models: Sequence[str] = MODELS,
         keys: set[str] | None = None,
@@ -49,6 +52,7 @@ class OfflineGateway:
         self.models = tuple(models)
         self._planner = planner
         self._keys = keys
+        self._faults = FaultSchedule(faults)
         self._cache = PromptCache()
 
     def handle(self, request: Request) -> Response:
@@ -69,10 +73,12 @@ class OfflineGateway:
             self._check_key(request)
         if len(request.body) > MAX_BODY_BYTES:
             raise too_large(len(request.body))
+        if path != CHAT_PATH and (fault := self._faults.choose(path)):
+            return refuse(fault) or answer(request)
         return answer(request)
 
     def _find(self, path: str) -> tuple[str, Callable[[Request], Response]]:
-        if path == CHAT:
+        if path == CHAT_PATH:
             return "POST", self._chat
         if path == "/v1/models":
             return "GET", self._list_models
@@ -105,14 +111,17 @@ class OfflineGateway:
         prompt = Prompt.of(chat)
         if prompt.tokens > GROK_BUILD.window_tokens:
             raise context_overflow(prompt.tokens, GROK_BUILD.window_tokens)
-        turn = self._ask(chat)
+        turn = cache(lambda: self._ask(chat))
+        fault = self._faults.choose(
+            CHAT_PATH, streamed=chat.stream, has_calls=lambda: bool(turn().tool_calls)
+        )
+        if fault and (refused := refuse(fault)):
+            return refused
         cached = self._cache.cached_tokens(chat.conversation_id, prompt)
-        answer = Answer.of(chat, turn, prompt.tokens, cached)
-        if not chat.stream:
-            return json_response(answer.body())
-        events = [sse(event) for event in answer.events(chat.include_usage)]
-        headers = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
-        return Response(status=200, headers=headers, chunks=[*events, DONE])
+        answer = Answer.of(chat, turn(), prompt.tokens, cached)
+        if chat.stream:
+            return streamed_response(answer, fault, chat.include_usage)
+        return whole_response(answer, fault)
 
     def _ask(self, chat: ChatRequest) -> Turn:
         try:

@@ -1,7 +1,6 @@
 """Turns the body of a chat request into a validated ChatRequest, or into a 400."""
 
 import json
-import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
@@ -94,7 +93,7 @@ def _check_parameters(raw: Mapping[str, Any]) -> None:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _flag(values: Mapping[str, Any], name: str) -> bool:
