@@ -1,0 +1,163 @@
+"""Which tool call may run: modes, and the short list of commands known to read only."""
+
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+Mode = Literal["plan", "ask", "edits", "all"]
+Verdict = Literal["allow", "ask", "deny"]
+
+MODES: tuple[Mode, ...] = get_args(Mode)
+
+READING_TOOLS = frozenset(
+    {
+        "read_file",
+        "list_dir",
+        "grep",
+        "repo_map",
+        "todo_write",
+        "extract_image_features",
+        "emit_prompt_schema",
+    }
+)
+EDITING_TOOLS = frozenset({"search_replace", "write"})
+COMMAND_TOOL = "run_terminal_command"
+
+SHELL_CHARACTERS = frozenset("|&;<>()$`\\*?[]{}~#!%\n\r\0")
+"""Any of these, even quoted, and a command line is not judged to be a plain one."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the guard says of one call, and why; ``reason`` is "" when it is allowed."""
+
+    verdict: Verdict
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class ReadingCommand:
+    """A command that writes nothing and starts nothing, with the options for which this holds.
+
+    ``letters`` may be joined after one dash; ``options`` are whole, a value may follow after
+    ``=``. ``enforced`` is put behind the command's name before it runs. ``needs`` lists options
+    of which one must be given.
+    """
+
+    words: tuple[str, ...]
+    letters: str = ""
+    options: frozenset[str] = frozenset()
+    needs: frozenset[str] = frozenset()
+    enforced: tuple[str, ...] = ()
+    operands: bool = True
+    numbers: bool = False  # -20 is an option
+
+    def allows(self, word: str) -> bool:
+        """True for an option that keeps the command reading only."""
+        if word.startswith("--"):
+            return word.partition("=")[0] in self.options
+        letters = word[1:]
+        if self.numbers:
+            letters = letters.rstrip("0123456789")
+        return set(letters) <= set(self.letters)
+
+
+RUFF_OPTIONS = frozenset(
+    {
+        "--diff",
+        "--exclude",
+        "--extend-exclude",
+        "--force-exclude",
+        "--isolated",
+        "--line-length",
+        "--no-cache",
+        "--preview",
+        "--quiet",
+        "--target-version",
+    }
+)
+
+# git is missing: its configuration, which may come with a folder, can start any program
+# (core.fsmonitor, filters, pagers) even for `git status`.
+READING_COMMANDS = (
+    ReadingCommand(("pwd",), operands=False),
+    ReadingCommand(("ls",), letters="aAlhtrSR1dFpsi"),
+    ReadingCommand(("cat",), letters="nbsvetAET"),
+    ReadingCommand(("wc",), letters="lwcmL", options=frozenset({"--lines", "--words", "--bytes"})),
+    ReadingCommand(("head",), letters="nc", numbers=True),
+    ReadingCommand(("tail",), letters="nc", numbers=True),
+    ReadingCommand(
+        ("ruff", "check"),
+        letters="qs",
+        options=RUFF_OPTIONS
+        | {
+            "--exit-zero",
+            "--extend-ignore",
+            "--extend-select",
+            "--ignore",
+            "--no-fix",
+            "--output-format",
+            "--select",
+            "--statistics",
+        },
+        # A project's own configuration can switch fixes on and move the cache anywhere.
+        enforced=("--no-fix", "--no-fix-only", "--no-cache"),
+    ),
+    ReadingCommand(
+        ("ruff", "format"),
+        options=RUFF_OPTIONS | {"--check"},
+        needs=frozenset({"--check", "--diff"}),
+        enforced=("--no-cache",),
+    ),
+    ReadingCommand(("ruff", "--version"), operands=False),
+    ReadingCommand(("python", "--version"), operands=False),
+)
+
+
+def reading_argv(command: str, is_inside: Callable[[str], bool]) -> tuple[str, ...] | None:
+    """The words to run without a shell, when ``command`` is known to read only; else None.
+
+    Every operand must satisfy ``is_inside``, so that no file outside the workspace is shown.
+    """
+    if SHELL_CHARACTERS & set(command):
+        return None
+    try:
+        argv = tuple(shlex.split(command, comments=False, posix=True))
+    except ValueError:
+        return None
+    known = next((c for c in READING_COMMANDS if argv[: len(c.words)] == c.words), None)
+    if known is None:
+        return None
+    rest = argv[len(known.words) :]
+    options = [word for word in rest if word.startswith("-") and word not in ("-", "--")]
+    operands = [word for word in rest if word not in options]
+    if not all(map(known.allows, options)) or (known.needs and not known.needs & set(options)):
+        return None
+    if operands and not (known.operands and all(map(is_inside, operands))):
+        return None
+    return (*known.words, *known.enforced, *rest)
+
+
+def decide(
+    mode: Mode, tool: str, arguments: Mapping[str, Any], is_inside: Callable[[str], bool]
+) -> Decision:
+    """Judge one call. Nothing is run or changed; only ``is_inside`` may look at the disk."""
+    if mode == "all" or tool in READING_TOOLS:
+        return Decision("allow")
+    if tool == COMMAND_TOOL:
+        command = arguments.get("command")
+        if isinstance(command, str) and reading_argv(command, is_inside):
+            return Decision("allow")
+        return _ask_unless_planning(mode, "the command is not known to read only")
+    if tool in EDITING_TOOLS:
+        if mode == "edits":
+            return Decision("allow")
+        return _ask_unless_planning(mode, "it changes files")
+    return _ask_unless_planning(mode, "what it does is not known to the guard")
+
+
+def _ask_unless_planning(mode: Mode, reason: str) -> Decision:
+    if mode == "plan":
+        return Decision("deny", f"{reason}, and the mode 'plan' is read only")
+    return Decision("ask", f"{reason}, and the mode is {mode!r}")
