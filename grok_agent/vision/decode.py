@@ -93,8 +93,8 @@ def decode(source: Path | bytes | str, limits: ImageLimits = GROK_BUILD.images) 
         raise
     except UnidentifiedImageError as error:
         raise ToolError(
-            f"{found.label} is not a picture that can be read here.",
-            next_step=f"Give a {FORMATS_IN_WORDS} file.",
+            f"{found.label} is no picture that can be read here, or a damaged one.",
+            next_step=f"Give a whole {FORMATS_IN_WORDS} file.",
         ) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise _too_many_pixels(found.label) from error
@@ -123,12 +123,14 @@ def _decode(found: SourceBytes, limits: ImageLimits) -> Decoded:
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         mode, target = image.mode, fit_size(width, height, limits)
         image.draft(mode, target)  # JPEG only: decodes at a half, quarter or eighth of the size
+        before = read_metadata(image) if image.format == "TIFF" else None  # its reader turns it
         image.load()
-        metadata = read_metadata(image)
+        metadata = before or read_metadata(image)  # a PNG's may lie behind its pixels
+        turn = 1 if before else metadata.orientation
         original = Original(
             format="JPEG" if image.format == "MPO" else str(image.format),
-            width=height if metadata.orientation > 4 else width,
-            height=width if metadata.orientation > 4 else height,
+            width=height if turn > 4 else width,
+            height=width if turn > 4 else height,
             size_bytes=len(found.data),
             mode=mode,
             has_alpha=image.has_transparency_data,
@@ -137,8 +139,8 @@ def _decode(found: SourceBytes, limits: ImageLimits) -> Decoded:
             metadata=metadata,
         )
         pixels = _shrink(_eight_bit(image), target)
-        if metadata.orientation in UPRIGHT:
-            pixels = pixels.transpose(UPRIGHT[metadata.orientation])
+        if turn in UPRIGHT:
+            pixels = pixels.transpose(UPRIGHT[turn])
         pixels = _on_white(_to_srgb(pixels, image.info.get("icc_profile")))
     pixels.info.clear()  # Pillow copies comments from here into what it writes
     return Decoded(found.label, pixels, original, found.data)

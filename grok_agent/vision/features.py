@@ -13,6 +13,11 @@ __all__ = ["Detail", "ImageFeatures", "extract", "render"]
 
 Detail = Literal["compact", "full"]
 
+DETAILS = frozenset(
+    {"method", "n_pixels", "mode", "has_colour_profile", "exif_orientation", "tenengrad"}
+)
+"""Values that the compact rendering leaves out."""
+
 
 def extract(picture: Picture | Path | bytes | str) -> ImageFeatures:
     """Measure a prepared picture, or the picture at a path, in bytes or in a data URL.
@@ -30,8 +35,8 @@ def extract(picture: Picture | Path | bytes | str) -> ImageFeatures:
 def render(features: ImageFeatures, detail: Detail = "compact") -> str:
     """Features as text: a few lines to read, then one line ``features: {json}``.
 
-    The JSON has the keys of ImageFeatures. ``compact`` (at most 600 tokens) leaves out methods,
-    pixel counts and empty values; ``full`` has everything.
+    The JSON has the keys of ImageFeatures. ``compact`` (at most 600 tokens) leaves out DETAILS,
+    empty values and ``available`` where it is true; ``full`` has everything.
     """
     return "\n".join([*_lines(features), "features: " + _json(features, detail)])
 
@@ -71,5 +76,5 @@ def _json(features: ImageFeatures, detail: Detail) -> str:
 def _compact(value: object) -> object:
     if not isinstance(value, dict):
         return value
-    hidden = {"method", "n_pixels"} | ({"available"} if value["available"] else set())
+    hidden = DETAILS | ({"available"} if value["available"] else set())
     return {k: v for k, v in value.items() if k not in hidden and v is not None and v != ""}

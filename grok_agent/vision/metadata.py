@@ -10,7 +10,7 @@ from PIL import Image
 
 ORIENTATION, MAKE, MODEL, SOFTWARE = 0x0112, 0x010F, 0x0110, 0x0131
 EXIF_IFD, GPS_IFD, USER_COMMENT = 0x8769, 0x8825, 0x9286
-MAX_CHARACTERS = 40
+MAX_CHARACTERS = 32
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,8 @@ def _orientation(value: object) -> int:
 
 def _one_line(value: object) -> str:
     text = value if isinstance(value, str) else ""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:MAX_CHARACTERS]
+    plain = "".join(c if c.isascii() and c.isprintable() else " " for c in text)  # EXIF is ASCII
+    return " ".join(plain.split())[:MAX_CHARACTERS]
 
 
 def _comment(value: object) -> str:

@@ -92,7 +92,8 @@ def _grey_edge(linear: np.ndarray, usable: np.ndarray) -> Floats | None:
     squares = (across**2 + down**2)[inside].astype(np.float64)
     if not squares.size or squares.max() < FLATTEST**2:
         return None
-    return np.asarray((squares ** (NORM / 2)).mean(axis=0) ** (1 / NORM))
+    sixth_powers = squares * squares * squares  # NORM; far quicker than ** here
+    return np.asarray(sixth_powers.mean(axis=0) ** (1 / NORM))
 
 
 def _duv(x: float, y: float) -> float:
