@@ -267,6 +267,12 @@ def test_the_first_of_several_frames_is_sent_and_all_are_counted(file_format: st
     assert pixels(picture)[32, 32] == pytest.approx([255, 0, 0], abs=16)
 
 
+def test_the_preview_behind_a_camera_jpeg_is_no_frame() -> None:
+    preview = [Image.new("RGB", (32, 32))]
+    picture = prepare(encoded(corners(), "MPO", save_all=True, append_images=preview))
+    assert (picture.source_format, picture.frames) == ("JPEG", 1)
+
+
 @pytest.mark.parametrize("file_format", ["GIF", "TIFF"])
 def test_a_file_cut_between_its_frames_still_counts_what_is_there(file_format: str) -> None:
     first, *others = [Image.new("L", (64, 64), level) for level in (0, 90, 180)]

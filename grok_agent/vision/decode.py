@@ -171,9 +171,9 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     """The picture with 8 bits a channel, in mode L, RGB, RGBA or CMYK."""
     if image.mode.startswith(("I", "F")):
         return Image.fromarray(_to_levels(np.asarray(image)))
-    if image.has_transparency_data:
+    if image.mode != "RGBA" and image.has_transparency_data:
         return image.convert("RGBA")
-    if image.mode in ("L", "RGB", "CMYK"):
+    if image.mode in ("L", "RGB", "RGBA", "CMYK"):
         return image
     return image.convert("L" if image.mode == "1" else "RGB")
 
