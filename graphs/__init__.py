@@ -1,1 +1,40 @@
-"""LangGraph state machines: the repository agent and the prompt agent."""
+"""The agents as compiled LangGraph graphs. Importing this package loads neither of them."""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from grok_agent.graphs.embed import as_tool, sqlite_checkpointer
+    from grok_agent.graphs.prompt import prompt_agent
+    from grok_agent.graphs.repository import repository_agent
+    from grok_agent.graphs.state import Budget, CheckResult, Outcome
+
+_HOME = {
+    "Budget": "state",
+    "CheckResult": "state",
+    "Outcome": "state",
+    "as_tool": "embed",
+    "prompt_agent": "prompt",
+    "repository_agent": "repository",
+    "sqlite_checkpointer": "embed",
+}
+
+__all__ = [
+    "Budget",
+    "CheckResult",
+    "Outcome",
+    "as_tool",
+    "prompt_agent",
+    "repository_agent",
+    "sqlite_checkpointer",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"grok_agent.graphs.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -70,8 +70,8 @@ class Outcome:
     summary: str = ""
     diff: str = ""
     changed_files: list[str] = field(default_factory=list)
-    usage: Usage = field(default_factory=lambda: Usage(0, 0, 0, 0))
-    cost: Cost = field(default_factory=lambda: Cost(0.0, "unknown"))
+    usage: Usage = field(default_factory=Usage)
+    cost: Cost = field(default_factory=Cost)
     steps: int = 0
     seconds: float = 0.0
     run_id: str = ""
@@ -139,6 +139,7 @@ class LoopState(RunInput, RunOutput, total=False):
 
     run_id: str
     task_id: str  # the message that is the task
+    turns_from: int  # index of the first message that this run added after the task
     background: str
     context_tokens: int  # of the request that would be sent now
     steps: int
@@ -148,7 +149,7 @@ class LoopState(RunInput, RunOutput, total=False):
     model: str
     incomplete: int  # answers in a row that were not whole
     repairs: int  # answers in a row that were empty or invalid
-    check_failures: int
+    second_chances: int  # how often work that was not good went back to the model
     repeated: dict[str, Any]  # the last step's calls and how often they came in a row
     denied: str  # the leave that the last tool step missed
     check: dict[str, Any] | None

@@ -1,0 +1,109 @@
+"""Says what happens in a run: to whoever streams the graph, and to the run's journal."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage
+from langgraph.config import get_stream_writer
+from pydantic import SecretStr
+
+from grok_agent.gateway.ledger import Cost, Usage
+from grok_agent.graphs.calls import Ran
+from grok_agent.graphs.state import Budget, CheckResult, LoopState
+from grok_agent.graphs.work import Work
+from grok_agent.journal import Journal, run_folder, stamp, without_secrets
+
+
+class Recorder:
+    """Sends events, documented in :mod:`grok_agent.journal`, while a node of the graph runs.
+
+    ``hidden`` are texts that no event may show. A journal that cannot be written costs one notice
+    a run; the run goes on.
+    """
+
+    def __init__(self, journal_dir: Path | str | None, hidden: Sequence[str] = ()) -> None:
+        self._journal_dir = journal_dir
+        self._hidden = hidden
+        self._unwritable: set[str] = set()
+
+    def start(
+        self, run_id: str, work: Work, task: str, images: Sequence[str], budget: Budget
+    ) -> None:
+        """A run begins; nothing was sent yet."""
+        folder = str(work.workspace.root) if work.workspace else ""
+        self.send(
+            run_id,
+            "start",
+            job=work.job,
+            task=task,
+            images=list(images),
+            workspace=folder,
+            budget=asdict(budget),
+        )
+
+    def answer(self, state: LoopState, answer: AIMessage, cost: Cost, seconds: float) -> None:
+        """The model answered; ``state`` counts this answer already."""
+        usage = Usage.of(answer)
+        self.send(
+            state["run_id"],
+            "model",
+            step=state["steps"],
+            text=str(answer.text),
+            reasoning=str(answer.additional_kwargs.get("reasoning_content") or ""),
+            tool_calls=[
+                {"id": call["id"], "name": call["name"], "arguments": call["args"]}
+                for call in answer.tool_calls
+            ],
+            finish_reason=str(answer.response_metadata.get("finish_reason") or ""),
+            model=state["model"],
+            usage=asdict(usage) if usage else None,
+            cost=asdict(cost),
+            total_usd=state["cost"]["usd"],
+            seconds=round(seconds, 3),
+        )
+
+    def result(self, state: LoopState, ran: Ran, denied: str) -> None:
+        """A tool call was answered; ``denied`` is the leave that it lacked."""
+        self.send(
+            state["run_id"],
+            "tool",
+            id=ran.call["id"],
+            tool=ran.call["name"],
+            arguments=ran.call["args"],
+            ok=ran.message.status != "error",
+            denied=denied,
+            result=str(ran.message.text),
+            seconds=round(ran.seconds, 3),
+        )
+
+    def check(self, state: LoopState, check: CheckResult, seconds: float) -> None:
+        """The check command was run."""
+        self.send(state["run_id"], "check", **asdict(check), seconds=round(seconds, 3))
+
+    def notice(self, state: LoopState, text: str) -> None:
+        """Something that the reader should know; the run goes on."""
+        self.send(state.get("run_id", ""), "notice", text=text)
+
+    def send(self, run_id: str, event: str, **fields: Any) -> None:
+        """Send one event to the custom stream and append it to the journal."""
+        stamped = without_secrets(stamp({"event": event, **fields}, run_id), self._hidden)
+        get_stream_writer()(stamped)
+        if self._journal_dir is not None and run_id and run_id not in self._unwritable:
+            self._append(self._journal_dir, run_id, stamped)
+
+    def _append(self, journal_dir: Path | str, run_id: str, event: Mapping[str, Any]) -> None:
+        try:
+            Journal(run_folder(journal_dir, run_id)).append(event)
+        except OSError as error:
+            self._unwritable.add(run_id)
+            text = f"The journal cannot be written: {error}. The run goes on without it."
+            get_stream_writer()(stamp({"event": "notice", "text": text}, run_id))
+
+
+def keys_of(model: BaseChatModel) -> list[str]:
+    """The secrets that ``model`` holds, in clear, so that they can be kept out of records."""
+    values = (getattr(model, name, None) for name in type(model).model_fields)
+    return [value.get_secret_value() for value in values if isinstance(value, SecretStr)]

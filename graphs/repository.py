@@ -1,0 +1,133 @@
+"""The agent for repositories: refactor, write tests, review, write scripts, answer questions.
+
+::
+
+    survey -> guard -> call_model -> run_tools -> guard -> call_model ... -> verify -> finish
+
+The loop is in :mod:`grok_agent.graphs.loop`. This file says what the agent is told, what it looks
+at first (:meth:`RepositoryWork.survey`), when its work is good (:meth:`RepositoryWork.verify`) and
+what comes out (:meth:`RepositoryWork.results`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.tools import BaseTool
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.graph.state import CompiledStateGraph
+
+from grok_agent.errors import SettingsError, ToolError
+from grok_agent.graphs.instructions import repository_system
+from grok_agent.graphs.loop import build
+from grok_agent.graphs.state import Budget, CheckResult, LoopState, RunInput, RunOutput
+from grok_agent.graphs.survey import survey
+from grok_agent.graphs.work import Verdict
+from grok_agent.tools import repository_tools
+from grok_agent.tools.run import run_command
+from grok_agent.tools.workspace import Workspace
+
+Job = Literal["refactor", "tests", "review", "script", "ask"]
+
+CHECKED_ALWAYS: frozenset[str] = frozenset({"tests"})
+"""Jobs whose check runs even when no file changed."""
+
+CHECK_DEADLINE_S = 600.0
+
+
+def repository_agent(
+    model: BaseChatModel,
+    workspace: Workspace,
+    *,
+    job: Job = "refactor",
+    budget: Budget | None = None,
+    check: str | None = None,
+    checkpointer: BaseCheckpointSaver[Any] | None = None,
+    journal_dir: Path | str | None = None,
+) -> CompiledStateGraph[LoopState, None, RunInput, RunOutput]:
+    """An agent that works in ``workspace``, as a compiled LangGraph graph.
+
+    Input is ``{"task": "..."}`` or ``{"messages": [...]}``, whose last human message is the task.
+    Output has ``messages`` and ``outcome`` (:meth:`Outcome.from_dict`). ``check`` is a command that
+    must succeed before changed work counts as done; it runs without being asked for. With a
+    ``checkpointer`` (also a parent graph's) the graph interrupts itself to ask for leave, see
+    :func:`grok_agent.graphs.leave.missing_leaves`. ``journal_dir`` gets a folder for each run.
+
+    How a run ends is a value in the outcome. Raises :class:`SettingsError` for an unknown job, and
+    when the graph is run without a task; the caller mends it.
+    """
+    if job not in get_args(Job):
+        raise SettingsError(
+            f"{job!r} is no job.", next_step=f"Use one of: {', '.join(get_args(Job))}."
+        )
+    return build(
+        model,
+        RepositoryWork(workspace, job, check, repository_tools(workspace)),
+        name="repository_agent",
+        budget=budget or Budget(),
+        checkpointer=checkpointer,
+        journal_dir=journal_dir,
+    )
+
+
+@dataclass(frozen=True)
+class RepositoryWork:
+    """One job in one workspace, as the loop sees it."""
+
+    workspace: Workspace
+    job: Job
+    check: str | None
+    offered: Sequence[BaseTool]
+    second_chances: int = 2
+    model_options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def system(self) -> str:
+        """Who the agent is and how it works."""
+        return repository_system(self.job)
+
+    def tools(self, images: Sequence[str]) -> Sequence[BaseTool]:
+        """The repository tools that the workspace's permission offers."""
+        return self.offered
+
+    def survey(self, images: Sequence[str]) -> str:
+        """The first look at the repository."""
+        return survey(self.workspace, self.check)
+
+    def verify(self, state: LoopState) -> Verdict:
+        """Run the check command, if there is one and anything to check."""
+        if self.check is None or not self._has_to_be_checked():
+            return Verdict()
+        result, seconds = self._run(self.check)
+        if result.passed:
+            return Verdict(check=result, seconds=seconds)
+        ending = "killed" if result.exit_code is None else f"exit {result.exit_code}"
+        return Verdict(
+            problem=f"The check failed ({ending}): {self.check}\n\n{result.output}\n\n"
+            "Find the cause, correct it and say when you are done.",
+            reason=f"The check command failed ({ending}): {self.check}",
+            check=result,
+            seconds=seconds,
+        )
+
+    def results(self, state: LoopState) -> Mapping[str, Any]:
+        """The diff, and the files that it touches."""
+        try:
+            return {
+                "diff": self.workspace.diff(),
+                "changed_files": self.workspace.changed_files(),
+            }
+        except (ToolError, OSError):  # the folder is gone: there is nothing left to compare
+            return {}
+
+    def _has_to_be_checked(self) -> bool:
+        return self.job in CHECKED_ALWAYS or bool(self.workspace.changed_files())
+
+    def _run(self, command: str) -> tuple[CheckResult, float]:
+        try:
+            ran = run_command(self.workspace, command, CHECK_DEADLINE_S)
+        except ToolError as error:
+            return CheckResult(command, None, str(error)), 0.0
+        return CheckResult(command, ran.exit_code, ran.output), ran.seconds

@@ -1,0 +1,103 @@
+"""The request of one step, composed from what the state keeps."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import uuid4
+
+from langchain_core.messages import (
+    AIMessage,
+    AnyMessage,
+    BaseMessage,
+    HumanMessage,
+    SystemMessage,
+    convert_to_openai_messages,
+)
+
+from grok_agent.context.tokens import TOKENS_PER_MESSAGE, count, count_messages
+from grok_agent.graphs.state import LoopState
+
+FEEDBACK_MARK = "grok_agent_feedback"
+
+
+def compose(state: LoopState, system: str) -> list[BaseMessage]:
+    """System text, what was said before, the task with its background, and this run's turns.
+
+    Everything before the newest turn is byte for byte what the request before it held.
+    """
+    messages = state["messages"]
+    task = task_of(state)
+    return [
+        SystemMessage(system),
+        *_words(messages[: messages.index(task)]),
+        _opening(task, state["background"]),
+        *messages[state["turns_from"] :],
+    ]
+
+
+def task_of(state: LoopState) -> AnyMessage:
+    """The message that is this run's task."""
+    return next(message for message in state["messages"] if message.id == state["task_id"])
+
+
+def count_request(request: Sequence[BaseMessage], schemas: Sequence[Mapping[str, Any]]) -> int:
+    """Estimated prompt tokens of a request whose pictures are already in place."""
+    return count_messages(convert_to_openai_messages(list(request)), schemas)
+
+
+def count_text(*texts: str) -> int:
+    """Tokens of messages that join a request, one for each of ``texts``."""
+    return sum(TOKENS_PER_MESSAGE + count(text) for text in texts)
+
+
+def count_answer(answer: AIMessage) -> int:
+    """Tokens of an answer when it is part of the next request."""
+    return count_text(str(answer.text), *(str(call["args"]) for call in answer.tool_calls))
+
+
+def feedback(text: str) -> HumanMessage:
+    """A message by which the loop, not a person, speaks to the model."""
+    return HumanMessage(text, additional_kwargs={FEEDBACK_MARK: True})
+
+
+def newest_task(messages: Sequence[AnyMessage]) -> HumanMessage | None:
+    """The last message that a person wrote, or None."""
+    said = (each for each in reversed(messages) if isinstance(each, HumanMessage))
+    return next((each for each in said if FEEDBACK_MARK not in each.additional_kwargs), None)
+
+
+def task_message(task: str, images: Sequence[str]) -> HumanMessage:
+    """The task as a message; pictures are references, put in place right before each request."""
+    if not images:
+        return HumanMessage(task, id=str(uuid4()))
+    blocks: list[str | dict[str, Any]] = [{"type": "text", "text": task}]
+    blocks += [{"type": "image_file", "path": path} for path in images]
+    return HumanMessage(blocks, id=str(uuid4()))
+
+
+def image_paths(message: BaseMessage) -> list[str]:
+    """The files that a task refers to, in its order."""
+    return [str(each["path"]) for each in _blocks(message) if each.get("type") == "image_file"]
+
+
+def _opening(task: BaseMessage, background: str) -> HumanMessage:
+    query = f"<user_query>\n{task.text}\n</user_query>"
+    text = f"{background}\n\n{query}" if background else query
+    pictures = [block for block in _blocks(task) if block.get("type") != "text"]
+    return HumanMessage([{"type": "text", "text": text}, *pictures] if pictures else text)
+
+
+def _words(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
+    """What was said in earlier turns, without tool traffic, which could be half of a pair."""
+    said: list[BaseMessage] = []
+    for message in messages:
+        if isinstance(message, HumanMessage) and FEEDBACK_MARK not in message.additional_kwargs:
+            said.append(HumanMessage(message.content))
+        elif isinstance(message, AIMessage) and message.text and not message.tool_calls:
+            said.append(AIMessage(str(message.text)))
+    return said
+
+
+def _blocks(message: BaseMessage) -> list[dict[str, Any]]:
+    if isinstance(message.content, str):
+        return []
+    return [block for block in message.content if isinstance(block, dict)]
