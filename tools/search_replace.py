@@ -4,6 +4,7 @@ from pydantic import Field
 
 from grok_agent.errors import ToolError
 from grok_agent.tools.diffs import file_diff
+from grok_agent.tools.edit import apply_edit
 from grok_agent.tools.results import EditResult
 from grok_agent.tools.workspace_tool import Arguments, WorkspaceTool
 
@@ -83,14 +84,3 @@ class Write(WorkspaceTool):
 def _diff(path: str, before: str | None, after: str) -> str:
     old = None if before is None else before.encode("utf-8", "surrogateescape")
     return file_diff(path, old, after.encode("utf-8", "surrogateescape"))
-
-
-def apply_edit(before: str, old: str, new: str, replace_all: bool = False) -> str:
-    """Replace ``old`` where it stands exactly, at one place unless ``replace_all``."""
-    found = before.count(old)
-    if found == 0 or (found > 1 and not replace_all):
-        raise ToolError(
-            f"old_string was found at {found} places.",
-            next_step="Give more of the text around it, as it stands in the file.",
-        )
-    return before.replace(old, new)

@@ -135,13 +135,14 @@ class Workspace:
             data = encode(text, like, path)
             if len(data) > self.max_file_bytes:
                 raise self._too_large(path, len(data))
+            written = decode(data, path)
             self._changes.remember(self.relative(path), before)
             with _as_tool_error(path):
                 status = None if before is None else _writable(target)
                 with Folder.open(self.root, target.parent, create=True) as folder:
                     folder.replace(target.name, data, status)
-            self._digests[target] = digest_of(data)
-            return decode(data, path)
+            self._digests[target] = written.digest
+            return written
 
     @contextlib.contextmanager
     def editing(self, path: str) -> Iterator[None]:

@@ -2,9 +2,11 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, ClassVar, Literal
 
 from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables.config import run_in_executor
 from langchain_core.tools import ArgsSchema, BaseTool, ToolException
 from langchain_core.utils.json_schema import dereference_refs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -55,6 +57,10 @@ class WorkspaceTool(BaseTool):
         except ToolError as error:
             raise ToolException(str(error)) from error
         return render(result), result
+
+    async def _arun(self, /, **given: Any) -> tuple[str, Result]:
+        # BaseTool._arun takes `self` by name, and a model may send an argument of that name.
+        return await run_in_executor(None, partial(self._run, **given))
 
 
 def parameters_of(arguments: type[Arguments]) -> dict[str, Any]:
