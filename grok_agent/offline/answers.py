@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -29,10 +28,12 @@ class Call:
 
 @dataclass(frozen=True)
 class Answer:
-    """A turn with its ids, its token counts and its end."""
+    """A turn with its ids, its token counts and its end.
+
+    The same request and turn always give the same bytes; so the time of creation is 0.
+    """
 
     id: str
-    created: int
     content: str
     reasoning: str
     refusal: str
@@ -56,7 +57,6 @@ class Answer:
         )
         whole = cls(
             id=f"chatcmpl-{digest[:24]}",
-            created=int(time.time()),
             content=turn.content,
             reasoning=turn.reasoning,
             refusal=turn.refusal,
@@ -154,7 +154,7 @@ class Answer:
         return {
             "id": self.id,
             "object": kind,
-            "created": self.created,
+            "created": 0,
             "model": OFFLINE_MODEL,
             "system_fingerprint": FINGERPRINT,
         }

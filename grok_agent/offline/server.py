@@ -2,7 +2,6 @@
 
 import ipaddress
 import socket
-import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -213,11 +212,12 @@ class _Handler(BaseHTTPRequestHandler):
         return True
 
     def _hang_up(self) -> None:
-        """Tear the connection down with a reset, as a crashed relay does."""
+        """Tear the connection down in the middle of an answer.
+
+        A plain close: a reset could also discard what the client has not read yet.
+        """
         self.close_connection = True
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.server.closed(self.connection)
-        self.connection.close()
+        _quietly_shut(self.connection)
 
 
 def _is_loopback(host: str) -> bool:
