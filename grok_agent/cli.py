@@ -14,6 +14,7 @@ from grok_agent.errors import SettingsError
 
 if TYPE_CHECKING:
     from grok_agent.chat_model import ChatGrokBuild
+    from grok_agent.graphs.repository import Job
     from grok_agent.settings import Settings
 
 app = typer.Typer(
@@ -59,7 +60,7 @@ AsJsonl = Annotated[
     bool, typer.Option("--jsonl", help="Print every event as a line of JSON; the last is 'end'.")
 ]
 
-JOBS = {
+JOBS: "dict[Job, tuple[str, str]]" = {
     "refactor": (
         "Change code and keep its behaviour.",
         "grok-agent refactor --repo . --check 'pytest -q' 'rename the function foo to bar'",
@@ -83,7 +84,7 @@ JOBS = {
 }
 
 
-def _add_job(job: str) -> None:
+def _add_job(job: "Job") -> None:
     """Register one repository verb; all of them take the same options."""
     what, example = JOBS[job]
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
 
     from grok_agent.chat_model import ChatGrokBuild
+    from grok_agent.graphs.repository import Job
     from grok_agent.graphs.state import Budget, Outcome
     from grok_agent.settings import Settings
 
@@ -70,7 +71,7 @@ def code_of_outcome(outcome: "Outcome") -> int:
 
 
 def run_repository_job(
-    job: str,
+    job: "Job",
     task: str,
     *,
     repo: Path,
@@ -134,9 +135,9 @@ def run_prompt(
 
 def show_features(image: Path, *, as_json: bool) -> None:
     """Print the measured features of one picture."""
-    from grok_agent.vision.features import measure_file
+    from grok_agent.vision.features import extract
 
-    features = measure_file(image)
+    features = extract(image)
     if as_json:
         print(features.model_dump_json(indent=2))
     else:
@@ -220,7 +221,8 @@ def _drive(
     while True:
         questions: list[Any] = []
         state: dict[str, Any] = {}
-        for mode, part in graph.stream(step, config, stream_mode=["custom", "values"]):
+        parts: Any = graph.stream(step, config, stream_mode=["custom", "values"])
+        for mode, part in parts:
             if mode == "custom":
                 show.event(part)
             elif "__interrupt__" in part:
