@@ -48,7 +48,8 @@ def measure_temperature(pixels: np.ndarray) -> ColourTemperature | None:
     Grey-edge with p = 6 (van de Weijer, Gevers, Gijsenij 2007) and grey-world (Buchsbaum 1980)
     over pixels that are neither clipped nor black. None when no such pixel is there.
     """
-    usable = (pixels.max(axis=2) < CLIPPED_LEVEL) & (pixels.max(axis=2) > 0)
+    brightest = np.maximum(np.maximum(pixels[..., 0], pixels[..., 1]), pixels[..., 2])
+    usable = (brightest < CLIPPED_LEVEL) & (brightest > 0)
     if not usable.any():
         return None
     linear = LINEAR_OF_LEVEL[pixels]
