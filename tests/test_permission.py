@@ -137,6 +137,17 @@ def test_commands_not_known_to_read_only(root: Path, command: str) -> None:
     assert verdict(root, "edits", "run_terminal_command", command=command) == "ask"
 
 
+def test_a_check_does_not_follow_links_out_of_the_workspace(root: Path) -> None:
+    (root.parent / "secret").write_text("token = hidden(\n")
+    for name in ("a.py", "b[1], *?.py"):
+        (root / name).symlink_to("../secret")
+    tools = {tool.name: tool for tool in repository_tools(Workspace(root, permission="plan"))}
+    for command in ("ruff check", "ruff check --isolated src .", "ruff format --diff ."):
+        text = tools["run_terminal_command"].invoke({"command": command, "description": "Look."})
+        assert text.startswith("exit: 0")
+        assert "hidden" not in text
+
+
 WORDS = st.one_of(
     st.sampled_from(["ls", "cat", "ruff", "check", "--fix", "-o", ";", "|", "&&", ">", "$(x)"]),
     st.sampled_from(["src/a.py", "..", "leaves", "/etc", "-n", "\n", "'", '"', "\\", "`x`", "*"]),

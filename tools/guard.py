@@ -45,6 +45,19 @@ def locate(root: Path, given: str) -> Path:
     return resolved
 
 
+def leaving_links(root: Path) -> Iterator[str]:
+    """Absolute paths of all links below ``root`` that lead out of it, git's own data left out."""
+    waiting = [str(root)]
+    while waiting:
+        with contextlib.suppress(OSError), os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                if entry.is_symlink():
+                    if not Path(os.path.realpath(entry.path)).is_relative_to(root):
+                        yield entry.path
+                elif entry.is_dir(follow_symlinks=False) and entry.name != ".git":
+                    waiting.append(entry.path)
+
+
 @dataclass
 class Folder:
     """A folder opened step by step below ``root``; no step follows a link.

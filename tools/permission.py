@@ -1,9 +1,10 @@
 """Which tool call may run: modes, and the short list of commands known to read only."""
 
+import re
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Protocol, get_args
 
 Mode = Literal["plan", "ask", "edits", "all"]
 Verdict = Literal["allow", "ask", "deny"]
@@ -27,6 +28,21 @@ COMMAND_TOOL = "run_terminal_command"
 SHELL_CHARACTERS = frozenset("|&;<>()$`\\*?[]{}~#!%\n\r\0")
 """Any of these, even quoted, and a command line is not judged to be a plain one."""
 
+GLOB_CHARACTERS = r"[*?\[\]{}!,\\]"
+
+
+MAX_LINKS_EXCLUDED = 100
+
+
+class Place(Protocol):
+    """What the guard knows of the folder in which a command would run."""
+
+    def is_inside(self, path: str) -> bool:
+        """True when ``path`` stays in the folder, links followed."""
+
+    def leaving_links(self) -> Sequence[str]:
+        """Absolute paths of the links that lead out of the folder."""
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -42,7 +58,8 @@ class ReadingCommand:
 
     ``letters`` may be joined after one dash; ``options`` are whole, a value may follow after
     ``=``. ``enforced`` is put behind the command's name before it runs. ``needs`` lists options
-    of which one must be given.
+    of which one must be given. A command that reads whole folders names in ``excluding`` the
+    option that keeps it from following links out of them.
     """
 
     words: tuple[str, ...]
@@ -50,6 +67,7 @@ class ReadingCommand:
     options: frozenset[str] = frozenset()
     needs: frozenset[str] = frozenset()
     enforced: tuple[str, ...] = ()
+    excluding: str = ""
     operands: bool = True
     numbers: bool = False  # -20 is an option
 
@@ -103,22 +121,24 @@ READING_COMMANDS = (
         },
         # A project's own configuration can switch fixes on and move the cache anywhere.
         enforced=("--no-fix", "--no-fix-only", "--no-cache"),
+        excluding="--extend-exclude",
     ),
     ReadingCommand(
         ("ruff", "format"),
         options=RUFF_OPTIONS | {"--check"},
         needs=frozenset({"--check", "--diff"}),
         enforced=("--no-cache",),
+        excluding="--extend-exclude",
     ),
     ReadingCommand(("ruff", "--version"), operands=False),
     ReadingCommand(("python", "--version"), operands=False),
 )
 
 
-def reading_argv(command: str, is_inside: Callable[[str], bool]) -> tuple[str, ...] | None:
+def reading_argv(command: str, place: Place) -> tuple[str, ...] | None:
     """The words to run without a shell, when ``command`` is known to read only; else None.
 
-    Every operand must satisfy ``is_inside``, so that no file outside the workspace is shown.
+    Every operand must lie inside ``place``, so that no file outside the workspace is shown.
     """
     if SHELL_CHARACTERS & set(command):
         return None
@@ -134,20 +154,22 @@ def reading_argv(command: str, is_inside: Callable[[str], bool]) -> tuple[str, .
     operands = [word for word in rest if word not in options]
     if not all(map(known.allows, options)) or (known.needs and not known.needs & set(options)):
         return None
-    if operands and not (known.operands and all(map(is_inside, operands))):
+    if operands and not (known.operands and all(map(place.is_inside, operands))):
         return None
-    return (*known.words, *known.enforced, *rest)
+    links = place.leaving_links() if known.excluding else ()
+    if len(links) > MAX_LINKS_EXCLUDED:
+        return None
+    excluded = (f"{known.excluding}={re.sub(GLOB_CHARACTERS, '?', link)}" for link in links)
+    return (*known.words, *known.enforced, *excluded, *rest)
 
 
-def decide(
-    mode: Mode, tool: str, arguments: Mapping[str, Any], is_inside: Callable[[str], bool]
-) -> Decision:
-    """Judge one call. Nothing is run or changed; only ``is_inside`` may look at the disk."""
+def decide(mode: Mode, tool: str, arguments: Mapping[str, Any], place: Place) -> Decision:
+    """Judge one call. Nothing is run or changed; only ``place`` looks at the disk."""
     if mode == "all" or tool in READING_TOOLS:
         return Decision("allow")
     if tool == COMMAND_TOOL:
         command = arguments.get("command")
-        if isinstance(command, str) and reading_argv(command, is_inside):
+        if isinstance(command, str) and reading_argv(command, place):
             return Decision("allow")
         return _ask_unless_planning(mode, "the command is not known to read only")
     if tool in EDITING_TOOLS:

@@ -80,7 +80,7 @@ def run_command(workspace: Workspace, command: str, deadline_s: float) -> Comman
     so that the workspace's diff covers what it does. Everything it started is ended with it. Asks
     for no leave: callers do. Raises ToolError when there is no such program.
     """
-    argv = reading_argv(command, workspace.is_inside)
+    argv = reading_argv(command, workspace)
     if argv is None:
         workspace.remember_all()
     environment = command_environment(os.environ, workspace.scratch)

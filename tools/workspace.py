@@ -16,7 +16,7 @@ from typing import Any
 from grok_agent.errors import PermissionDeniedError, SettingsError, ToolError
 from grok_agent.tools import permission as permissions
 from grok_agent.tools.changes import Changes
-from grok_agent.tools.guard import Folder, locate
+from grok_agent.tools.guard import Folder, leaving_links, locate
 from grok_agent.tools.permission import Decision, Mode
 from grok_agent.tools.ripgrep import list_files
 from grok_agent.tools.textfile import TextFile, decode, digest_of, encode
@@ -157,7 +157,7 @@ class Workspace:
 
     def decide(self, tool: str, arguments: Mapping[str, Any]) -> Decision:
         """May this call run? Grants are not counted here; nothing is run or changed."""
-        return permissions.decide(self.permission, tool, arguments, self.is_inside)
+        return permissions.decide(self.permission, tool, arguments, self)
 
     def grant(self, tool: str, arguments: Mapping[str, Any]) -> None:
         """Remember a leave given for exactly this call."""
@@ -181,6 +181,10 @@ class Workspace:
         except ToolError:
             return False
         return True
+
+    def leaving_links(self) -> list[str]:
+        """Absolute paths of all links to files outside the root, except in git's own data."""
+        return list(leaving_links(self.root))
 
     # Changes
 
