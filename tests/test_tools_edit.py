@@ -47,6 +47,16 @@ def test_a_file_is_read_before_it_is_edited_and_again_when_it_changed(root: Path
     assert "somebody else" in (root / "a.py").read_text()
 
 
+def test_a_look_that_showed_the_model_nothing_is_no_reading(root: Path) -> None:
+    (root / "long.txt").write_text("x\n" * 1_500)
+    workspace = Workspace(root)
+    workspace.peek("long.txt")
+    assert call(workspace, "read_file", target_file="long.txt").status == "error"
+    assert "not been read" in call(workspace, "write", file_path="long.txt", content="").text
+    assert call(workspace, "read_file", target_file="long.txt", limit=1).status == "success"
+    assert call(workspace, "write", file_path="long.txt", content="").status == "success"
+
+
 def test_two_edits_after_one_read(root: Path) -> None:
     workspace = Workspace(root)
     workspace.read("a.py")

@@ -166,7 +166,16 @@ def test_calls_that_cannot_be_done_are_refused(
     assert words in message.text
 
 
-def test_a_command_that_is_missing_or_a_folder_that_went_is_said(workspace: Workspace) -> None:
+def test_a_command_that_is_missing_or_a_folder_that_went_is_said(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert execute(workspace, "no-such-program").artifact.exit_code == 127
+    with monkeypatch.context() as without_scripts:
+        without_scripts.setattr("sysconfig.get_path", lambda name: "/nonexistent")
+        without_scripts.setattr(sys, "executable", "/nonexistent/python")
+        without_scripts.setenv("PATH", "/bin:/usr/bin")
+        message = execute(workspace, "ruff check")
+    assert message.artifact.exit_code == 127
+    assert "not found" in message.text
     shutil.rmtree(workspace.root)
     assert "could not be started" in execute(workspace, "true").text

@@ -41,11 +41,11 @@ class ReadFile(WorkspaceTool):
     def carry_out(self, arguments: ReadFileArguments) -> FileExcerpt:
         """Read the lines; raises ToolError above the caps instead of cutting in silence."""
         path = arguments.target_file
-        if path.lower().endswith(PICTURES) and self.workspace.is_inside(path):
+        if path.lower().endswith(PICTURES) and self.workspace.resolve(path).is_file():
             raise ToolError(
                 f"{path} is a picture.", next_step="Use extract_image_features to look at it."
             )
-        file = self.workspace.read(path)
+        file = self.workspace.peek(path)
         lines = split_lines(file.text)
         first = _first_line(arguments.offset, lines)
         if first > len(lines):
@@ -56,6 +56,7 @@ class ReadFile(WorkspaceTool):
         wanted = lines[first - 1 :][: arguments.limit]
         excerpt = FileExcerpt(path, first, tuple(wanted), len(lines), file.encoding)
         _refuse_above_caps(excerpt)
+        self.workspace.mark_read(path, file)
         return excerpt
 
 

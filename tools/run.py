@@ -78,7 +78,7 @@ def run_command(workspace: Workspace, command: str, deadline_s: float) -> Comman
 
     A command known to read only runs without a shell; before any other the files are remembered,
     so that the workspace's diff covers what it does. Everything it started is ended with it. Asks
-    for no leave: callers do. Raises ToolError when there is no such program.
+    for no leave: callers do. Raises ToolError when it cannot be started at all.
     """
     argv = reading_argv(command, workspace)
     if argv is None:
@@ -89,7 +89,7 @@ def run_command(workspace: Workspace, command: str, deadline_s: float) -> Comman
     with os.fdopen(descriptor, "wb") as output:
         try:
             ended = run_to_end(
-                argv or _shell(command, environment),
+                _without_shell(argv, environment) or _shell(command, environment),
                 cwd=workspace.root,
                 environment=environment,
                 output=output,
@@ -132,6 +132,14 @@ def plain_text(raw: bytes) -> str:
     text = TERMINAL_CODE.sub("", raw.decode("utf-8", "replace")).replace("\r\n", "\n")
     text = re.sub(r"[^\n]*\r(?=[^\n])", "", text)
     return re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", "", text)
+
+
+def _without_shell(
+    argv: tuple[str, ...] | None, environment: Mapping[str, str]
+) -> Sequence[str] | None:
+    """The program by its path; None where there is none, so that the shell says so."""
+    program = argv and shutil.which(argv[0], path=environment["PATH"])
+    return (program, *argv[1:]) if argv and program else None
 
 
 def _shell(command: str, environment: Mapping[str, str]) -> Sequence[str] | str:

@@ -88,19 +88,27 @@ class Workspace:
     # Text
 
     def read(self, path: str) -> TextFile:
-        """Read a text file of the root or of ``scratch``, and remember that it was read.
+        """Read a text file of the root or of ``scratch``; from now on it counts as read.
 
         Raises ToolError: no such file, a folder, binary, too large, outside.
         """
+        file = self.peek(path)
+        self.mark_read(path, file)
+        return file
+
+    def peek(self, path: str) -> TextFile:
+        """Like :meth:`read`, for eyes other than the model's: the file does not count as read."""
         root = self._root_of(path)
         target = locate(root, path)
         raw = self._bytes(root, target)
         if raw is None:
             raise self._missing(path, target)
-        file = decode(raw, path)
-        if root == self.root:
-            self._digests[target] = file.digest
-        return file
+        return decode(raw, path)
+
+    def mark_read(self, path: str, file: TextFile) -> None:
+        """Note that the model has seen ``file``, at least in part."""
+        root = self._root_of(path)
+        self._digests[locate(root, path)] = file.digest
 
     def require_fresh(self, path: str) -> TextFile:
         """The file's text now, for an edit. Raises ToolError when it was never read, or changed
