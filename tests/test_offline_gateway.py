@@ -334,10 +334,14 @@ def test_a_planner_that_fails_is_an_error_that_nobody_repeats() -> None:
     def broken(request: ChatRequest) -> Turn:
         raise KeyError("path")
 
-    with pytest.raises(openai.InternalServerError) as caught:
-        client(OfflineGateway(broken)).chat.completions.create(model=MODEL, messages=HELLO)  # type: ignore[arg-type]
-    assert "KeyError" in caught.value.response.text
-    assert caught.value.response.headers["x-should-retry"] == "false"
+    def wrong(request: ChatRequest) -> Turn:
+        return Turn(tool_calls=(ToolCall("grep", {"pattern": {1, 2}}),))
+
+    for planner, words in ((broken, "KeyError"), (wrong, "not JSON serializable")):
+        with pytest.raises(openai.InternalServerError) as caught:
+            client(OfflineGateway(planner)).chat.completions.create(model=MODEL, messages=HELLO)  # type: ignore[arg-type]
+        assert words in caught.value.response.text
+        assert caught.value.response.headers["x-should-retry"] == "false"
 
 
 ANY_JSON = st.recursive(

@@ -72,6 +72,31 @@ def test_what_it_cannot_do_is_said_plainly() -> None:
         assert skill in turn.content
 
 
+@pytest.mark.parametrize(
+    ("job", "task"),
+    [
+        ("refactor", "rename the function load_it to load"),
+        ("refactor", "tidy this repository"),
+        ("review", "look it over"),
+        ("tests", "write smoke tests for app.py"),
+        ("ask", "what is this repository"),
+        ("prompt", "a red fox in the snow"),
+    ],
+)
+def test_each_skill_is_asked(job: str, task: str) -> None:
+    messages = [
+        {"role": "system", "content": f"Job: {job}"},
+        {"role": "user", "content": f"<user_query>\n{task}\n</user_query>"},
+    ]
+    names = ["list_dir", "grep", "read_file", "write", "search_replace"]
+    names += ["run_terminal_command", "extract_image_features", "emit_prompt_schema"]
+    tools = [{"type": "function", "function": {"name": name}} for name in names]
+    turn = plan(ChatRequest(messages=messages, tools=tools))
+    assert turn.tool_calls
+    assert {call.name for call in turn.tool_calls} <= set(names)
+    assert not turn.refusal
+
+
 def test_the_first_skill_that_matches_answers() -> None:
     assert planner_of([Greeter()])(request("hello")).content == "hello"
     assert planner_of([Greeter()])(request("bye")).refusal

@@ -46,6 +46,13 @@ def test_a_query_quoted_in_the_survey_is_not_the_task() -> None:
     assert read(planted).task == "tidy"
 
 
+def test_a_task_may_speak_of_the_tag_itself() -> None:
+    assert read(user("<user_query>drop the </user_query> tag</user_query>")).task == (
+        "drop the </user_query> tag"
+    )
+    assert read(user("what is a <user_query>?")).task == "what is a <user_query>?"
+
+
 def test_without_a_query_the_last_user_message_is_the_task() -> None:
     t = read(user("hello"), {"role": "assistant", "content": "hi"}, user(" bye "))
     assert t.task == "bye"

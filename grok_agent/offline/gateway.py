@@ -1,13 +1,14 @@
 """The embedded gateway: one handler from request to response, without a socket."""
 
 import hmac
+import logging
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from grok_agent.offline.answers import FINGERPRINT, Answer
+from grok_agent.offline.answers import Answer
 from grok_agent.offline.faults import CHAT_PATH, Fault, FaultSchedule
 from grok_agent.offline.parsing import parse_chat
 from grok_agent.offline.planner import plan
@@ -25,8 +26,10 @@ from grok_agent.offline.problems import (
 from grok_agent.offline.refusals import refuse
 from grok_agent.offline.spoiling import streamed_response, whole_response
 from grok_agent.offline.usage import Prompt, PromptCache
-from grok_agent.offline.wire import ChatRequest, Planner, Request, Response, Turn
+from grok_agent.offline.wire import Planner, Request, Response
 from grok_agent.profile import GROK_BUILD, OFFLINE_MODEL
+
+_log = logging.getLogger(__name__)
 
 NOTICE = "deterministic offline planner, not grok-build-0.1"
 """Value of the header ``x-grok-agent`` of every answer."""
@@ -61,6 +64,9 @@ class OfflineGateway:
             response = self._route(request)
         except Problem as problem:
             response = problem.response()
+        except Exception as error:  # noqa: BLE001 - a planner's mistake must not end the server
+            _log.exception("The planner failed.")
+            response = _failure(error).response()
         own = {"x-request-id": str(uuid.uuid4()), "x-grok-agent": NOTICE}
         return replace(response, headers={**own, **response.headers})
 
@@ -111,7 +117,7 @@ class OfflineGateway:
         prompt = Prompt.of(chat)
         if prompt.tokens > GROK_BUILD.window_tokens:
             raise context_overflow(prompt.tokens, GROK_BUILD.window_tokens)
-        turn = cache(lambda: self._ask(chat))
+        turn = cache(lambda: self._planner(chat))
         fault = self._faults.choose(
             CHAT_PATH, streamed=chat.stream, has_calls=lambda: bool(turn().tool_calls)
         )
@@ -123,17 +129,15 @@ class OfflineGateway:
             return streamed_response(answer, fault, chat.include_usage)
         return whole_response(answer, fault)
 
-    def _ask(self, chat: ChatRequest) -> Turn:
-        try:
-            return self._planner(chat)
-        except Exception as error:  # a planner's mistake must not end the server
-            raise Problem(
-                500,
-                INTERNAL,
-                f"The planner failed: {type(error).__name__}: {error}",
-                {"x-should-retry": "false"},
-            ) from error
+
+def _failure(error: Exception) -> Problem:
+    return Problem(
+        500,
+        INTERNAL,
+        f"The planner failed: {type(error).__name__}: {error}",
+        {"x-should-retry": "false"},
+    )
 
 
 def _model(name: str) -> dict[str, Any]:
-    return {"id": name, "object": "model", "created": 0, "owned_by": FINGERPRINT}
+    return {"id": name, "object": "model", "created": 0, "owned_by": "grok-agent"}

@@ -12,6 +12,7 @@ from typing import Any
 from grok_agent.offline.sample import NoSampleError, minimal
 from grok_agent.offline.skills import Skill
 from grok_agent.offline.skills.describe import Describe
+from grok_agent.offline.skills.prompts import ImageToPrompt, TextToPrompt
 from grok_agent.offline.skills.rename import Rename
 from grok_agent.offline.skills.review import Review
 from grok_agent.offline.skills.smoke_tests import SmokeTests
@@ -19,7 +20,15 @@ from grok_agent.offline.skills.tidy import Tidy
 from grok_agent.offline.transcript import Transcript
 from grok_agent.offline.wire import ChatRequest, Planner, ToolCall, Turn
 
-SKILLS: tuple[Skill, ...] = (Rename(), Tidy(), Review(), SmokeTests(), Describe())
+SKILLS: tuple[Skill, ...] = (
+    ImageToPrompt(),
+    TextToPrompt(),
+    Rename(),
+    Tidy(),
+    Review(),
+    SmokeTests(),
+    Describe(),
+)
 """In the order in which they are asked."""
 
 CAPABILITIES = (

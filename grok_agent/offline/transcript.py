@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from grok_agent.offline.wire import ChatRequest
 
-_QUERY = re.compile(r"<user_query>\s*(.*?)\s*</user_query>", re.DOTALL)
+_OPEN, _CLOSE = "<user_query>", "</user_query>"
 _JOB = re.compile(r"^Job:[ \t]*(\w+)", re.MULTILINE)
 _ERROR = re.compile(r"\s*error\b", re.IGNORECASE)
 
@@ -54,19 +54,19 @@ class Transcript:
         messages = request.messages
         start = _task_index(messages)
         given = text_of(messages[start].get("content")) if start is not None else ""
-        queries = list(_QUERY.finditer(given))
+        query = _query(given)
         later = messages[start + 1 :] if start is not None else messages
         replies = [i for i, message in enumerate(later) if message.get("role") == "user"]
         before_feedback = later[: replies[-1]] if replies else []
         return cls(
-            task=queries[-1].group(1) if queries else given.strip(),
+            task=(given if query is None else given[query]).strip(),
             job=_job(messages),
             tools=frozenset(tool["function"]["name"] for tool in request.usable_tools),
             exchanges=_exchanges(later),
             feedback=text_of(later[replies[-1]].get("content")) if replies else "",
             answered=len(_exchanges(before_feedback)),
             images=_images(messages[start:] if start is not None else []),
-            context=(_without(given, queries[-1].span()) if queries else ""),
+            context="" if query is None else _around(given, query),
         )
 
     def results(self, name: str) -> list[Exchange]:
@@ -92,7 +92,7 @@ def text_of(content: object) -> str:
 def _task_index(messages: list[dict[str, Any]]) -> int | None:
     """Where the task stands: the last user message with a query, else the last user message."""
     users = [i for i, message in enumerate(messages) if message.get("role") == "user"]
-    asked = [i for i in users if _QUERY.search(text_of(messages[i].get("content")))]
+    asked = [i for i in users if _query(text_of(messages[i].get("content")))]
     candidates = asked or users
     return candidates[-1] if candidates else None
 
@@ -144,5 +144,12 @@ def _images(messages: list[dict[str, Any]]) -> list[str]:
     return urls
 
 
-def _without(text: str, span: tuple[int, int]) -> str:
-    return f"{text[: span[0]]}{text[span[1] :]}".strip()
+def _query(text: str) -> slice | None:
+    """Where the last query stands in ``text``, without its tags; None for no query."""
+    start, end = text.rfind(_OPEN), text.rfind(_CLOSE)
+    return slice(start + len(_OPEN), end) if 0 <= start < end else None
+
+
+def _around(text: str, query: slice) -> str:
+    before = text[: query.start - len(_OPEN)]
+    return f"{before}{text[query.stop + len(_CLOSE) :]}".strip()
