@@ -4,31 +4,23 @@ from collections.abc import Sequence
 
 from langchain_core.messages import AIMessage, AnyMessage, ToolCall
 
-from grok_agent.gateway.faults import ContentRefusedError, IncompleteAnswerError
 from grok_agent.graphs.state import LoopState
 
 CUT_SHORT = frozenset({"length", "max_tokens", "content_filter"})
 """Reasons to finish that mean: the answer, and with it its last tool call, is not all there."""
 
 
-def whole(answer: AIMessage) -> AIMessage:
-    """The answer with tool-call ids that are present and unique, as results need them.
-
-    Raises :class:`IncompleteAnswerError` for an answer that was cut short and
-    :class:`ContentRefusedError` for one that moderation withheld. The chat model of this package
-    raises these itself; other models may be driven too.
-    """
-    finish = str(answer.response_metadata.get("finish_reason") or "")
-    if finish == "content_filter" and not answer.text:
-        raise ContentRefusedError(
-            "Moderation withheld the answer.", next_step="Say the task in other words."
-        )
-    if finish in CUT_SHORT:
-        raise IncompleteAnswerError(
-            f"The answer was cut short ({finish}).",
-            next_step="Raise max_tokens, or give the task in smaller parts.",
-        )
-    return answer.model_copy(update={"tool_calls": _with_own_ids(answer.tool_calls)})
+def with_own_ids(answer: AIMessage) -> AIMessage:
+    """The answer with tool-call ids that are present and unique, as results need them."""
+    used: set[str] = set()
+    calls: list[ToolCall] = []
+    for number, call in enumerate(answer.tool_calls, start=1):
+        call_id = call["id"] or f"call_{number}"
+        while call_id in used:
+            call_id += f"_{number}"
+        used.add(call_id)
+        calls.append({**call, "id": call_id})
+    return answer.model_copy(update={"tool_calls": calls})
 
 
 def last_answer(state: LoopState) -> AIMessage | None:
@@ -44,10 +36,20 @@ def last_words(state: LoopState) -> str:
 
 
 def refusal_of(answer: AIMessage) -> str:
-    """The text by which the model refuses the task; empty where it does not."""
+    """The words by which the model, or its moderation, refuses; empty where neither does."""
     if answer.tool_calls:
         return ""
+    if _finish(answer) == "content_filter":
+        return "Moderation withheld the answer. Say the task in other words."
     return str(answer.additional_kwargs.get("refusal") or "")
+
+
+def cut_of(answer: AIMessage) -> str:
+    """Why the answer, and with it its last tool call, is not all there; empty where it is.
+
+    The chat model of this package never returns a call that was cut; other models may.
+    """
+    return f"The answer was cut short ({_finish(answer)})." if _finish(answer) in CUT_SHORT else ""
 
 
 def problem_of(answer: AIMessage) -> str:
@@ -67,13 +69,5 @@ def _turns(state: LoopState) -> Sequence[AnyMessage]:
     return state["messages"][state["turns_from"] :]
 
 
-def _with_own_ids(calls: list[ToolCall]) -> list[ToolCall]:
-    used: set[str] = set()
-    named: list[ToolCall] = []
-    for number, call in enumerate(calls, start=1):
-        call_id = call["id"] or f"call_{number}"
-        while call_id in used:
-            call_id += f"_{number}"
-        used.add(call_id)
-        named.append({**call, "id": call_id})
-    return named
+def _finish(answer: AIMessage) -> str:
+    return str(answer.response_metadata.get("finish_reason") or "")

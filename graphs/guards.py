@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from langchain_core.messages import ToolCall
+from langchain_core.messages import ToolCall, ToolMessage
 
-from grok_agent.graphs.state import Budget, Limit, LoopState, Stop, stop
+from grok_agent.graphs.state import Budget, Limit, LoopState, Stop, ending
 from grok_agent.profile import Profile
 from grok_agent.tools.permission import READING_TOOLS
 
@@ -56,12 +56,15 @@ def repeated_too_often(repeated: Mapping[str, Any]) -> Stop | None:
     if not repeated or repeated["times"] < _patience(repeated).halt:
         return None
     reason = f"The model made the same tool calls {repeated['times']} times in a row."
-    return stop("stuck", f"{reason} Say the task in other words or in smaller parts.")["stop"]
+    return ending("stuck", f"{reason} Say the task in other words or in smaller parts.")
 
 
-def nudge(repeated: Mapping[str, Any]) -> str:
+def nudge(state: LoopState) -> str:
     """What to tell a model that starts to repeat itself; empty where nothing is to be said."""
+    repeated = state["repeated"]
     if not repeated or repeated["times"] != _patience(repeated).nudge:
+        return ""
+    if not isinstance(state["messages"][-1], ToolMessage):  # it was told already
         return ""
     return (
         f"You have made exactly the same tool calls {repeated['times']} times in a row, and the"
@@ -82,4 +85,4 @@ def _signature(calls: Sequence[ToolCall]) -> str:
 
 def _over(limit: Limit, what: str, option: str) -> Stop:
     advice = f" Raise {option} to go on." if option else " Give the task in smaller parts."
-    return stop("over_budget", what + advice, limit=limit)["stop"]
+    return ending("over_budget", what + advice, limit=limit)

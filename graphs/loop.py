@@ -26,16 +26,10 @@ from langgraph.errors import GraphBubbleUp
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
-from grok_agent.errors import GatewayError, PermissionDeniedError, ToolError
-from grok_agent.gateway.faults import ContentRefusedError, IncompleteAnswerError
-from grok_agent.gateway.ledger import Cost, Usage, cost_of
-from grok_agent.graphs.answers import (
-    last_answer,
-    last_words,
-    problem_of,
-    refusal_of,
-    whole,
-)
+from grok_agent.errors import PermissionDeniedError, ToolError
+from grok_agent.gateway.ledger import Cost, Usage
+from grok_agent.graphs.answers import last_answer, last_words
+from grok_agent.graphs.ask import Model, failure
 from grok_agent.graphs.begin import begin
 from grok_agent.graphs.calls import run_calls
 from grok_agent.graphs.guards import count_repeats, nudge, repeated_too_often, spent
@@ -43,12 +37,11 @@ from grok_agent.graphs.leave import missing_leaves
 from grok_agent.graphs.record import Recorder, keys_of
 from grok_agent.graphs.request import (
     compose,
-    count_answer,
     count_request,
     count_text,
-    feedback,
     image_paths,
     task_of,
+    tell,
 )
 from grok_agent.graphs.state import (
     Budget,
@@ -57,27 +50,20 @@ from grok_agent.graphs.state import (
     Outcome,
     RunInput,
     RunOutput,
-    Status,
+    Update,
     stop,
 )
-from grok_agent.graphs.work import Work
-from grok_agent.profile import Profile, profile_of
+from grok_agent.graphs.work import Verdict, Work
 from grok_agent.vision.prepare import hydrate
 
-Update = dict[str, Any]
-"""What a node changes in the state."""
+NODES_PER_REQUEST = 3  # guard, call_model, and run_tools or verify
 
 
 class Node(Protocol):
     """A step of the graph."""
 
     def __call__(self, state: LoopState, config: RunnableConfig) -> Update:
-        """The changes in the state."""
-
-
-MAX_INCOMPLETE = 2  # answers in a row that are asked for again
-MAX_REPAIRS = 1  # unusable answers in a row that get a word of repair
-NODES_PER_REQUEST = 3  # guard, call_model, and run_tools or verify
+        """What changes in the state."""
 
 
 class Loop:
@@ -87,10 +73,8 @@ class Loop:
         self.work = work
         self.budget = budget
         self.record = record
-        self.profile = _profile(model)
-        self._sends_conversation = hasattr(model, "conversation_id")
-        self._schemas = [convert_to_openai_tool(tool) for tool in work.tools(())]
-        self._model = model.bind_tools(self._schemas, **work.model_options)
+        self.schemas = [convert_to_openai_tool(tool) for tool in work.tools(())]
+        self.model = Model(model, self.schemas, work.model_options, record)
 
     def survey(self, state: LoopState, config: RunnableConfig) -> Update:
         """Begin a run: find the task, look around, count the first request."""
@@ -101,33 +85,22 @@ class Loop:
             fresh["background"] = self.work.survey(images)
             fresh["context_tokens"] = self._count(state, fresh)
         except ToolError as error:
-            return {**fresh, **_failure(error)}
+            return {**fresh, **failure(error)}
         facts = {"text": fresh["background"], "tokens": fresh["context_tokens"]}
         self.record.send(fresh["run_id"], "survey", **facts)
         return {**fresh}
 
     def guard(self, state: LoopState, config: RunnableConfig) -> Update:
         """Stand before each request: end a run that may not, or need not, make another one."""
-        end = repeated_too_often(state["repeated"]) or spent(state, self.budget, self.profile)
+        end = repeated_too_often(state["repeated"]) or spent(state, self.budget, self.model.profile)
         if end:
             return {"stop": end}
-        warning = nudge(state["repeated"])
-        return _tell(state, warning) if warning else {}
+        warning = nudge(state)
+        return tell(state, warning) if warning else {}
 
     def call_model(self, state: LoopState, config: RunnableConfig) -> Update:
         """Send one request and judge the answer; nothing of an unusable answer is kept."""
-        began = time.monotonic()
-        asked: Update = {"steps": state["steps"] + 1}
-        try:
-            answer = whole(self._ask(state, config))
-        except IncompleteAnswerError as error:
-            return asked | self._ask_again(state, error)
-        except (GatewayError, ToolError) as error:
-            return asked | _failure(error)
-        asked |= self._account(state, answer)
-        now = cast(LoopState, {**state, **asked})
-        self.record.answer(now, answer, cost_of(answer, self.profile), time.monotonic() - began)
-        return asked | _judge(now, answer)
+        return self.model.ask(state, self.work.system, config)
 
     def run_tools(self, state: LoopState, config: RunnableConfig) -> Update:
         """Run the calls of the last answer, once leave for all of them has been asked."""
@@ -151,24 +124,20 @@ class Loop:
         if state["denied"]:
             return stop("refused", state["denied"], error_kind=PermissionDeniedError.__name__)
         verdict = self.work.verify(state)
-        checked: Update = {}
-        if verdict.check:
-            self.record.check(state, verdict.check, verdict.seconds)
-            checked = {"check": asdict(verdict.check)}
+        checked = self._keep_check(state, verdict)
         if not verdict.problem:
             return checked | stop("done")
-        if state["second_chances"] >= self.work.second_chances:
+        chances = state["second_chances"]
+        if chances >= self.work.second_chances:
             return checked | stop("failed", verdict.reason)
-        checked["second_chances"] = state["second_chances"] + 1
-        return checked | _tell(state, verdict.problem)
+        return checked | {"second_chances": chances + 1} | tell(state, verdict.problem)
 
     def finish(self, state: LoopState, config: RunnableConfig) -> Update:
         """Make the outcome of what there is: the work is kept, however the run ended."""
-        ending = state["stop"] or stop("done")["stop"]
-        answered = last_words(state)
+        assert state["stop"]  # no edge leads here without it
         outcome = Outcome(
-            **ending,
-            summary=answered,
+            **state["stop"],
+            summary=last_words(state),
             usage=Usage(**state["usage"]),
             cost=Cost(**state["cost"]),
             steps=state["steps"],
@@ -181,39 +150,16 @@ class Loop:
         self.record.send(state["run_id"], "end", outcome=outcome)
         return {"outcome": outcome}
 
-    def _ask(self, state: LoopState, config: RunnableConfig) -> AIMessage:
-        request = hydrate(compose(state, self.work.system))
-        options = {"conversation_id": state["run_id"]} if self._sends_conversation else {}
-        return self._model.invoke(request, config, **options)
-
-    def _ask_again(self, state: LoopState, error: IncompleteAnswerError) -> Update:
-        if state["incomplete"] >= MAX_INCOMPLETE:
-            return _failure(error)
-        self.record.notice(state, f"{error.what} It is asked for again.")
-        return {"incomplete": state["incomplete"] + 1}
-
-    def _account(self, state: LoopState, answer: AIMessage) -> Update:
-        """What the answer adds to the bill and to the next request."""
-        usage = Usage.of(answer) or Usage()
-        cost = Cost(**state["cost"]) + cost_of(answer, self.profile)
-        if (
-            cost.usd is None
-            and state["cost"]["usd"] is not None
-            and self.budget.max_usd is not None
-        ):
-            self.record.notice(state, "The cost is not known, so max_usd cannot end this run.")
-        grown = state["context_tokens"] + count_answer(answer)
-        return {
-            "model": str(answer.response_metadata.get("model_name") or ""),
-            "usage": asdict(Usage(**state["usage"]) + usage),
-            "cost": asdict(cost),
-            "context_tokens": max(grown, usage.input_tokens + usage.output_tokens),
-        }
+    def _keep_check(self, state: LoopState, verdict: Verdict) -> Update:
+        if verdict.check is None:
+            return {}
+        self.record.check(state, verdict.check, verdict.seconds)
+        return {"check": asdict(verdict.check)}
 
     def _count(self, state: LoopState, fresh: LoopState) -> int:
         messages = [*state.get("messages", []), *fresh["messages"]]
         request = compose(cast(LoopState, {**fresh, "messages": messages}), self.work.system)
-        return count_request(hydrate(request), self._schemas)
+        return count_request(hydrate(request), self.schemas)
 
 
 def build(
@@ -229,15 +175,12 @@ def build(
     record = Recorder(journal_dir, hidden=keys_of(model))
     loop = Loop(model, work, budget, record)
     graph = StateGraph(LoopState, input_schema=RunInput, output_schema=RunOutput)
-    for node in (
-        loop.survey,
-        loop.guard,
-        loop.call_model,
-        loop.run_tools,
-        loop.verify,
-        loop.finish,
-    ):
-        graph.add_node(node.__name__, _timed(node, record))
+    graph.add_node("survey", _timed(loop.survey, record))
+    graph.add_node("guard", _timed(loop.guard, record))
+    graph.add_node("call_model", _timed(loop.call_model, record))
+    graph.add_node("run_tools", _timed(loop.run_tools, record))
+    graph.add_node("verify", _timed(loop.verify, record))
+    graph.add_node("finish", _timed(loop.finish, record))
     graph.add_edge(START, "survey")
     graph.add_conditional_edges("survey", _unless_stopped("guard"), ["guard", "finish"])
     graph.add_conditional_edges("guard", _unless_stopped("call_model"), ["call_model", "finish"])
@@ -267,31 +210,6 @@ def _unless_stopped(following: str) -> Callable[[LoopState], str]:
     return route
 
 
-def _judge(state: LoopState, answer: AIMessage) -> Update:
-    if refusal := refusal_of(answer):
-        return {"messages": [answer], **stop("refused", refusal)}
-    problem = problem_of(answer)
-    if not problem:
-        return {"messages": [answer], "incomplete": 0, "repairs": 0}
-    if state["repairs"] >= MAX_REPAIRS:
-        return stop("stuck", f"The model's answers cannot be used: {problem}.")
-    repair = (
-        f"Your last answer could not be used: {problem}. Answer again: call tools with arguments"
-        " that are one JSON object each, or give your final answer as text."
-    )
-    return {"incomplete": 0, "repairs": state["repairs"] + 1, **_tell(state, repair)}
-
-
-def _failure(error: GatewayError | ToolError) -> Update:
-    status: Status = "refused" if isinstance(error, ContentRefusedError) else "failed"
-    return stop(status, str(error), error_kind=type(error).__name__)
-
-
-def _tell(state: LoopState, text: str) -> Update:
-    tokens = state["context_tokens"] + count_text(text)
-    return {"messages": [feedback(text)], "context_tokens": tokens}
-
-
 def _timed(node: Node, record: Recorder) -> Node:
     """The node, with its seconds added up and its end by an exception recorded."""
 
@@ -308,8 +226,3 @@ def _timed(node: Node, record: Recorder) -> Node:
         return {**update, "seconds": seconds}
 
     return step
-
-
-def _profile(model: BaseChatModel) -> Profile:
-    known = getattr(model, "model_profile", None)
-    return known if isinstance(known, Profile) else profile_of(getattr(model, "model_name", ""))

@@ -14,7 +14,7 @@ from langchain_core.messages import (
 )
 
 from grok_agent.context.tokens import TOKENS_PER_MESSAGE, count, count_messages
-from grok_agent.graphs.state import LoopState
+from grok_agent.graphs.state import LoopState, Update
 
 FEEDBACK_MARK = "grok_agent_feedback"
 
@@ -54,9 +54,10 @@ def count_answer(answer: AIMessage) -> int:
     return count_text(str(answer.text), *(str(call["args"]) for call in answer.tool_calls))
 
 
-def feedback(text: str) -> HumanMessage:
-    """A message by which the loop, not a person, speaks to the model."""
-    return HumanMessage(text, additional_kwargs={FEEDBACK_MARK: True})
+def tell(state: LoopState, text: str) -> Update:
+    """The state update by which the loop, not a person, speaks to the model."""
+    message = HumanMessage(text, additional_kwargs={FEEDBACK_MARK: True})
+    return {"messages": [message], "context_tokens": state["context_tokens"] + count_text(text)}
 
 
 def newest_task(messages: Sequence[AnyMessage]) -> HumanMessage | None:

@@ -108,11 +108,18 @@ class Stop(TypedDict):
     error_kind: str
 
 
-def stop(
-    status: Status, reason: str = "", *, limit: Limit = "", error_kind: str = ""
-) -> dict[str, Stop]:
+Update = dict[str, Any]
+"""What a node changes in the state."""
+
+
+def ending(status: Status, reason: str = "", *, limit: Limit = "", error_kind: str = "") -> Stop:
+    """An end of the run."""
+    return Stop(status=status, reason=reason, limit=limit, error_kind=error_kind)
+
+
+def stop(status: Status, reason: str = "", *, error_kind: str = "") -> Update:
     """The state update that ends the run."""
-    return {"stop": Stop(status=status, reason=reason, limit=limit, error_kind=error_kind)}
+    return {"stop": ending(status, reason, error_kind=error_kind)}
 
 
 class RunInput(TypedDict, total=False):

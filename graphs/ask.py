@@ -1,0 +1,107 @@
+"""One request to the model, and what becomes of its answer."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, cast
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage
+from langchain_core.runnables import RunnableConfig
+
+from grok_agent.errors import GatewayError, ToolError
+from grok_agent.gateway.faults import ContentRefusedError, IncompleteAnswerError
+from grok_agent.gateway.ledger import Cost, Usage, cost_of
+from grok_agent.graphs.answers import cut_of, problem_of, refusal_of, with_own_ids
+from grok_agent.graphs.record import Recorder
+from grok_agent.graphs.request import compose, count_answer, tell
+from grok_agent.graphs.state import LoopState, Status, Update, stop
+from grok_agent.profile import Profile, profile_of
+from grok_agent.vision.prepare import hydrate
+
+MAX_INCOMPLETE = 2  # answers in a row that are asked for again
+MAX_REPAIRS = 1  # unusable answers in a row that get a word of repair
+
+
+class Model:
+    """The chat model with the tools of one agent; nothing of an unusable answer is kept."""
+
+    def __init__(
+        self,
+        model: BaseChatModel,
+        schemas: Sequence[dict[str, Any]],
+        options: Mapping[str, Any],
+        record: Recorder,
+    ) -> None:
+        known = getattr(model, "model_profile", None)
+        name = str(getattr(model, "model_name", ""))
+        self.profile = known if isinstance(known, Profile) else profile_of(name)
+        self._sends_conversation = hasattr(model, "conversation_id")
+        self._model = model.bind_tools(schemas, **options)
+        self._record = record
+
+    def ask(self, state: LoopState, system: str, config: RunnableConfig) -> Update:
+        """Send one request; returns the answer, or what is to be done without one."""
+        began = time.monotonic()
+        asked: Update = {"steps": state["steps"] + 1}
+        try:
+            answer = with_own_ids(self._send(state, system, config))
+        except (GatewayError, ToolError) as error:
+            return asked | self._recover(state, error)
+        asked |= self._account(state, answer)
+        now = cast(LoopState, {**state, **asked})
+        self._record.answer(now, answer, cost_of(answer, self.profile), time.monotonic() - began)
+        return asked | self._judge(now, answer)
+
+    def _send(self, state: LoopState, system: str, config: RunnableConfig) -> AIMessage:
+        options = {"conversation_id": state["run_id"]} if self._sends_conversation else {}
+        return self._model.invoke(hydrate(compose(state, system)), config, **options)
+
+    def _account(self, state: LoopState, answer: AIMessage) -> Update:
+        """What the answer adds to the bill and to the next request."""
+        usage = Usage.of(answer) or Usage()
+        cost = Cost(**state["cost"]) + cost_of(answer, self.profile)
+        if cost.usd is None and state["cost"]["usd"] is not None:
+            text = "What this run costs is not known, so no limit in dollars can end it."
+            self._record.notice(state, text)
+        grown = state["context_tokens"] + count_answer(answer)
+        return {
+            "model": str(answer.response_metadata.get("model_name") or ""),
+            "usage": asdict(Usage(**state["usage"]) + usage),
+            "cost": asdict(cost),
+            "context_tokens": max(grown, usage.input_tokens + usage.output_tokens),
+        }
+
+    def _judge(self, state: LoopState, answer: AIMessage) -> Update:
+        if refusal := refusal_of(answer):
+            return {"messages": [answer], **stop("refused", refusal)}
+        if cut := cut_of(answer):
+            return self._recover(state, IncompleteAnswerError(cut))
+        problem = problem_of(answer)
+        if not problem:
+            return {"messages": [answer], "incomplete": 0, "repairs": 0}
+        if state["repairs"] >= MAX_REPAIRS:
+            return stop("stuck", f"The model's answers cannot be used: {problem}.")
+        repair = (
+            f"Your last answer could not be used: {problem}. Answer again: call tools with"
+            " arguments that are one JSON object each, or give your final answer as text."
+        )
+        return {"incomplete": 0, "repairs": state["repairs"] + 1, **tell(state, repair)}
+
+    def _recover(self, state: LoopState, error: GatewayError | ToolError) -> Update:
+        """Ask again for an answer that is not whole, at first word for word; else end the run."""
+        times = state["incomplete"] + 1
+        if not isinstance(error, IncompleteAnswerError) or times > MAX_INCOMPLETE:
+            return failure(error)
+        text = f"{error.what} It is asked for again; what it cost is not in the sum."
+        self._record.notice(state, text)
+        if times == 1:
+            return {"incomplete": times}
+        repair = f"Your last answer was not whole: {error.what} Answer again, in smaller steps."
+        return {"incomplete": times, **tell(state, repair)}
+
+
+def failure(error: GatewayError | ToolError) -> Update:
+    """The state update that ends the run because of ``error``."""
+    status: Status = "refused" if isinstance(error, ContentRefusedError) else "failed"
+    return stop(status, str(error), error_kind=type(error).__name__)
