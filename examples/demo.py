@@ -49,8 +49,8 @@ def copy_library(package: str, target: Path) -> None:
 
 
 def refactor() -> tuple[str, ...]:
-    check = "python -B -c 'from dotenv import read_key, load_dotenv'"
-    task = "rename the function get_key to read_key"
+    check = "python -B -c 'from dotenv import locate_dotenv, load_dotenv'"
+    task = "rename the function find_dotenv to locate_dotenv"
     return ("refactor", "--offline", "--repo", str(REPOSITORY), "--check", check, task)
 
 
