@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from langchain_core.tools import ArgsSchema, BaseTool
+from langchain_core.tools import ArgsSchema, BaseTool, ToolException
 from langchain_core.utils.json_schema import dereference_refs
 from pydantic import ValidationError
 
@@ -23,17 +23,22 @@ DESCRIPTION = (
 class EmitPromptSchema(BaseTool):
     """Checks a prompt and returns it as a :class:`PromptSpec` in the message's artifact.
 
-    A prompt that does not pass raises :class:`ToolError` with one problem a line, for the model
-    to mend in its next call.
+    A prompt that does not pass comes back as a tool message with ``status="error"`` (called
+    without a tool call: as text) that has one problem a line, for the model to mend in its next
+    call.
     """
 
     name: str = NAME
     description: str = DESCRIPTION
     args_schema: ArgsSchema | None = None
     response_format: Literal["content", "content_and_artifact"] = "content_and_artifact"
+    handle_tool_error: Any = True
 
     def _run(self, /, **arguments: Any) -> tuple[str, PromptSpec]:
-        spec = read_prompt(arguments)
+        try:
+            spec = read_prompt(arguments)
+        except ToolError as error:  # LangChain makes an error message only of its own class
+            raise ToolException(str(error)) from error
         return (
             f"The prompt “{spec.title}” is valid: {len(spec.positive)} positive and"
             f" {len(spec.negative)} negative keywords, {spec.width} x {spec.height} px.",

@@ -53,7 +53,7 @@ _NEGATIVE_LABELS = (
 _NEVER = (
     r"(?:(?:i )?(?:do not|don't|dont|doesn't|does not|must not|should not|shouldn't|can't|cannot)"
     r"(?: (?:include|have|show|add|use|want|need|contain|put|draw|wear|make|be))?"
-    r"|no(?! longer| matter| doubt)|not(?! only| just)|without|avoid(?:ing)?|exclud(?:e|ing)"
+    r"|not(?! only| just)|no(?! longer| matter| doubt)|without|avoid(?:ing)?|exclud(?:e|ing)"
     r"|free of|never|minus)(?: (?:any|having|showing|wearing|a|an|the|to see))*"
 )
 
