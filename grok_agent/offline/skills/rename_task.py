@@ -15,7 +15,7 @@ KIND_ZH = (
 )
 NO_SYMBOL = re.compile(
     r"it|its|this|that|these|those|them|they|things|everything|all|any|some|each|every|one|the"
-    r"|a|an|file|files|folder|folders|directory|directories|module|modules|package|packages"
+    r"|file|files|folder|folders|directory|directories|module|modules|package|packages"
     r"|branch|branches|repository|repo|project|column|columns|table|tables|page|tests|test"
     r"|functions|methods|classes|variables|constants|symbols|attributes|fields|properties"
     r"|parameters|arguments|identifiers|names|enums|types|function|method|class|variable"
@@ -24,17 +24,18 @@ NO_SYMBOL = re.compile(
     re.IGNORECASE,
 )
 NO_NAME = re.compile(
-    r"be|something|a|an|the|match|use|make|follow|reflect|avoid|have|fit|better|more|our|my"
+    r"be|something|the|match|use|make|follow|reflect|avoid|have|fit|better|more|our|my"
     r"|your|its|snake_case|camelcase|pascalcase|snakecase|kebab|lowercase|uppercase|lower"
     r"|upper|english|chinese|whatever|anything|improve|it|this|that",
     re.IGNORECASE,
 )
+ARTICLE = re.compile(r"an?\s+\w", re.IGNORECASE)
 FILE_SUFFIX = re.compile(
-    r".+\.(?:py|pyi|js|jsx|ts|tsx|go|rs|c|h|cc|cpp|hpp|java|kt|rb|php|cs|swift|sh|md|rst|txt|json"
+    r".+\.(py|pyi|js|jsx|ts|tsx|go|rs|c|h|cc|cpp|hpp|java|kt|rb|php|cs|swift|sh|md|rst|txt|json"
     r"|toml|yaml|yml|ini|cfg|html|css|ipynb|sql|png|jpg)",
     re.IGNORECASE,
 )
-BARE = r"[^\s`'\"“”‘’「」『』,;:!?()，。；：！？、（）]+?"
+BARE = r"(?:[^\s`'\"“”‘’「」『』,;:!?()，。；：！？、（）]|::)+?"
 ASCII_NAME = r"[A-Za-z_$][A-Za-z0-9_$.]*"
 FILLER = (
     r"(?:(?:the|a|an|our|my|this|that)\s+)?"
@@ -96,7 +97,8 @@ ROUTINE = re.compile(
     r"|across|throughout|everywhere|whole|entire|every|each|only|repository|repo|project|codebase|code"
     r"|base|update|fix|adjust|change|uses?|usages?|callers?|references?|imports?|calls?|call|sites?"
     r"|occurrences?|tests?|docs?|documentation|readme|comments?|files?|places?|that|where|is|are|used"
-    r"|for|me|this|keep|passing|sure|make|including|includes?|with|mentions?)\b"
+    r"|for|me|this|keep|passing|sure|make|including|includes?|with|mentions?|keep|green)\b"
+    r"|[`'\"]?(?:[\w.-]+/)+[\w.-]*[`'\"]?|[\w-]+\.py\b"
     r"|请|并|所有|全部|整个|仓库|项目|代码|中|的|更新|引用|调用|处|里|同时|一下|帮我|和|测试|文档|在|只|仅|把|将",
     re.IGNORECASE,
 )
@@ -143,9 +145,15 @@ def _names(match: re.Match[str]) -> tuple[str, str] | None:
         return None
     if not quoted and (NO_SYMBOL.fullmatch(old) or NO_NAME.fullmatch(new)):
         return None
-    if "/" in old or FILE_SUFFIX.fullmatch(old):
+    if match["new"] and ARTICLE.match(match.string, match.start("new")):
         return None
-    return old, new
+    return None if _is_file(old, new) else (old, new)
+
+
+def _is_file(old: str, new: str) -> bool:
+    """Whether ``old`` names a file; ``c`` and ``h`` are names of attributes, too."""
+    suffix = FILE_SUFFIX.fullmatch(old)
+    return "/" in old or bool(suffix and (len(suffix[1]) > 1 or new.endswith("." + suffix[1])))
 
 
 def _judge(old: str, new: str, rest: str) -> RenameTask:

@@ -17,7 +17,7 @@ from grok_agent.offline.skills.ruff import (
 from grok_agent.offline.transcript import Exchange, Transcript
 from grok_agent.offline.wire import ToolCall, Turn
 
-CHECK = "check --no-cache --output-format concise"
+CHECK = "check --output-format concise"
 WANTED = re.compile(
     r"\A\W*(?:(?:please|can you|could you)\s+)?(?:code[\s-]?)?(?:review|lint)\b"
     r"|\b(?:do|give|run|make)\s+(?:me\s+)?an?\s+(?:code[\s-]?)?review\b"

@@ -4,6 +4,9 @@ import ast
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+KEEPS_CLASSES = frozenset(
+    {"dataclass", "define", "final", "frozen", "runtime_checkable", "total_ordering", "unique"}
+)
 ENDS_THE_PROGRAM = frozenset({"exit", "quit", "setup", "input"})
 
 
@@ -11,7 +14,9 @@ ENDS_THE_PROGRAM = frozenset({"exit", "quit", "setup", "input"})
 class ModuleNames:
     """The public names of a module's text, in their order there."""
 
-    functions: tuple[str, ...] = ()
+    callables: tuple[str, ...] = ()
+    """Functions, and classes whose decorator may put something else in their place."""
+
     classes: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
     """Names in ``__all__`` that the text does not define itself."""
@@ -32,9 +37,8 @@ def read_names(text: str) -> ModuleNames | None:
     functions = [n for n in tree.body if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
     classes = [n for n in tree.body if isinstance(n, ast.ClassDef)]
     exported = _exported(tree)
-    # A decorator may put anything callable in the place of a class.
-    callables = [n.name for n in [*functions, *(c for c in classes if c.decorator_list)]]
-    plain = [c.name for c in classes if not c.decorator_list]
+    plain = [c.name for c in classes if _stays_a_class(c)]
+    callables = [n.name for n in [*functions, *classes] if n.name not in plain]
     own = {*callables, *plain}
     return ModuleNames(
         tuple(dict.fromkeys(name for name in callables if _is_public(name, exported))),
@@ -43,6 +47,11 @@ def read_names(text: str) -> ModuleNames | None:
         _unsafe_call(tree, own),
         max((n.level for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)), default=0),
     )
+
+
+def _stays_a_class(node: ast.ClassDef) -> bool:
+    decorators = (ast.unparse(d).partition("(")[0].rpartition(".")[2] for d in node.decorator_list)
+    return KEEPS_CLASSES.issuperset(decorators)
 
 
 def _is_public(name: str, exported: list[str] | None) -> bool:
@@ -103,9 +112,9 @@ def write_test(module: str, names: ModuleNames, root: PurePosixPath, depth: int)
         place += f' / "{root}"'
     sections = [
         (
-            "FUNCTIONS",
-            names.functions,
-            "functions_can_be_called",
+            "CALLABLES",
+            names.callables,
+            "callables_can_be_called",
             "callable(getattr(module, name))",
         ),
         ("CLASSES", names.classes, "classes_are_classes", "inspect.isclass(getattr(module, name))"),

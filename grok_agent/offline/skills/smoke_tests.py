@@ -251,15 +251,15 @@ class SmokeRun:
     def _account(self, path: str, module: str, names: ModuleNames) -> str:
         dotted, _ = self._import_path(module, names)
         counts = [
-            f"{len(found)} {noun}"
+            f"{noun} ({', '.join(found[:5])}{', ...' if len(found) > 5 else ''})"
             for found, noun in (
-                (names.functions, "functions"),
-                (names.classes, "classes"),
-                (names.others, "other exported names"),
+                (names.callables, f"{len(names.callables)} of its callables"),
+                (names.classes, f"{len(names.classes)} of its classes"),
+                (names.others, f"{len(names.others)} other exported names"),
             )
             if found
         ]
-        looked = f", and that {', '.join(counts)} are there" if counts else ""
+        looked = f", and looks for {' and '.join(counts)}" if counts else ""
         return (
             f"Wrote {path}. It checks that `{dotted}` can be imported{looked}."
             " Nothing is called, so what the code does is not tested."
