@@ -395,6 +395,32 @@ def test_a_picture_is_measured_first_and_shapes_the_prompt(portrait: str) -> Non
     assert spec.safety_note in summary
 
 
+def test_the_users_words_win_over_what_was_measured(portrait: str) -> None:
+    result = (
+        'features: {"light":{"key":"low","contrast":0.3},"colour_temperature":{"tone":"warm",'
+        '"cct_k":3800,"confidence":0.9},"sharpness":{"rating":"soft"}}'
+    )
+    call = {
+        "id": "m",
+        "function": {
+            "name": "extract_image_features",
+            "arguments": json.dumps({"image": portrait}),
+        },
+    }
+    answered = [
+        {"role": "assistant", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "m", "content": result},
+    ]
+    plain, _ = run([*conversation("a fox", [portrait]), *answered])
+    for word in ("low-key lighting", "high contrast", "warm tones, about 3800 K", "soft focus"):
+        assert word in plain.positive_en
+    assert "sharp focus" not in plain.positive_en
+    task = "a fox, high-key, cool tones, tack sharp, no high contrast"
+    changed, _ = run([*conversation(task, [portrait]), *answered])
+    assert "measured" not in {word.source for word in changed.positive}
+    assert "high contrast" in changed.negative_text("en")
+
+
 def test_a_path_in_the_task_is_found_too(portrait: str, tmp_path: Path) -> None:
     path = tmp_path / "ref.png"
     path.write_bytes(Path(portrait).read_bytes())

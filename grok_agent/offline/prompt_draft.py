@@ -5,6 +5,7 @@ planner's own additions are few, come last and are marked as such.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from grok_agent.offline.lexicon import Entry, fold, lexicon
@@ -23,6 +24,15 @@ _YOUNG = frozenset(
 )
 
 
+_OPPOSITES = (
+    ("low-key lighting", "high-key lighting"),
+    ("low contrast", "high contrast"),
+    ("warm tones", "cool tones"),
+    ("warm light", "cool tones"),
+    ("cold light", "warm tones"),
+    ("soft focus", "sharp focus"),
+    ("blurry", "sharp focus"),
+)
 _LINES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("Clothing", "服饰", ("clothing", "accessory")),
     ("Features", "外貌", ("hair", "face", "age", "expression")),
@@ -49,13 +59,13 @@ def draft(
 
     Always valid; the facts that had to be left out or changed stand in ``safety_note``.
     """
-    picture = pictures[0] if pictures else Measured()
+    picture = _unopposed(pictures[0], reading) if pictures else Measured()
     medium = medium_of(reading)
     look = look_of(reading, medium)
     user = [_keyword(phrase, "user") for phrase in reading.positive[:MOST_USER_KEYWORDS]]
     measured = [_pair(pair, "measured") for pair in _measured_words(picture)]
     subject = _subject(reading)
-    positive = _distinct([*user, *measured, *_additions(reading, look, bool(measured))])
+    positive = _distinct([*user, *measured, *_additions(reading, look, picture)])
     positive = positive or [_pair(subject, "model")]
     width, height = size_of(reading, picture)
     return {
@@ -91,8 +101,22 @@ def _subject(reading: Reading) -> Pair:
     return "open subject", "主题不限"
 
 
+def _unopposed(picture: Measured, reading: Reading) -> Measured:
+    """The picture without the measured words that the user's words speak against."""
+    against = {opposite for p in reading.positive for e in p.entries for opposite in _against(e)}
+    against |= {entry.en for phrase in reading.negative for entry in phrase.entries}
+    light = tuple(pair for pair in picture.light if pair[0].split(",")[0] not in against)
+    sharpness = picture.sharpness if (picture.sharpness or ("",))[0] not in against else None
+    return replace(picture, light=light, sharpness=sharpness)
+
+
+def _against(entry: Entry) -> Iterable[str]:
+    """What a wanted entry rules out among the measured words."""
+    return (b for pair in _OPPOSITES for a, b in (pair, pair[::-1]) if entry.en == a)
+
+
 def _measured_words(picture: Measured) -> list[Pair]:
-    colours = [(f"{c.en} tones", f"{c.zh}色调") for c in picture.colours[:3]]
+    colours = [(f"{c.en} tones", f"{c.zh.removesuffix('色')}色调") for c in picture.colours[:3]]
     return [*colours, *picture.light, *([picture.sharpness] if picture.sharpness else [])]
 
 
@@ -104,16 +128,17 @@ def _identity(picture: Measured) -> list[dict[str, Any]]:
     )
 
 
-def _additions(reading: Reading, look: Look, has_light: bool) -> list[dict[str, Any]]:
+def _additions(reading: Reading, look: Look, picture: Measured) -> list[dict[str, Any]]:
     """Few words of the planner's own: light where none was said, and what the medium needs."""
     names = list(look.additions)
-    if look.wants_light and not has_light and not reading.of("light"):
+    if look.wants_light and not picture.light and not reading.of("light"):
         names.insert(0, "soft light")
     if reading.of("quality"):
         names = [name for name in names if name != "highly detailed"]
-    if any(entry.en in ("soft focus", "blurry") for p in reading.positive for entry in p.entries):
-        names = [name for name in names if name != "sharp focus"]
     unwanted = {entry.en for phrase in reading.negative for entry in phrase.entries}
+    unwanted |= {opposite for p in reading.positive for e in p.entries for opposite in _against(e)}
+    if picture.sharpness:
+        unwanted.add("sharp focus")
     return [_entry(name) for name in names if name not in unwanted]
 
 
