@@ -1,7 +1,10 @@
 """One run from the command line: build the agent, show its events, ask for leave, exit code."""
 
 import json
+import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,6 +39,7 @@ KEY_ERRORS = {
     MissingKeyError.__name__,
 }
 READ_ONLY_JOBS = {"ask", "review"}
+INTERRUPTION = "Interrupted; what was done so far stays."
 
 
 @contextmanager
@@ -47,7 +51,7 @@ def exit_codes(*, as_json: bool = False, as_jsonl: bool = False) -> Iterator[Non
         _report_failure(error, as_json=as_json, as_jsonl=as_jsonl)
         raise typer.Exit(code_of_error(error)) from None
     except KeyboardInterrupt:
-        print("Interrupted; what was done so far stays.", file=sys.stderr)
+        print(INTERRUPTION, file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
     except BrokenPipeError:  # the reader of our output has closed it: nothing is left to say
         sys.stderr.close()
@@ -194,7 +198,7 @@ def _finish(
 
     run_id = new_run_id()
     show = console.reporter(as_json=as_json, as_jsonl=as_jsonl)
-    with show:
+    with show, _leaving_at_once(show, as_json=as_json, as_jsonl=as_jsonl):
         outcome = Outcome.from_dict(_drive(graph, given, run_id, show))
     journal = settings.state_dir / "runs" / run_id / "journal.jsonl"
     console.print_outcome(
@@ -234,9 +238,40 @@ def _drive(
         step = Command(resume=show.ask_leave(questions[0].value))
 
 
+@contextmanager
+def _leaving_at_once(show: console.Reporter, *, as_json: bool, as_jsonl: bool) -> Iterator[None]:
+    """Let Ctrl-C end the program now: edits are whole files and the journal is written by lines.
+
+    Raising KeyboardInterrupt would wait for the request under way, which may take minutes.
+    """
+
+    def leave(*_: object) -> None:
+        from grok_agent.tools.process import end_all
+
+        end_all()
+        show.__exit__(None, None, None)
+        print(INTERRUPTION, file=sys.stderr, flush=True)
+        _print_failure(INTERRUPTION, "KeyboardInterrupt", as_json=as_json, as_jsonl=as_jsonl)
+        sys.stdout.flush()
+        os._exit(INTERRUPTED)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread is told of signals
+        return
+    before = signal.signal(signal.SIGINT, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _report_failure(error: GrokAgentError, *, as_json: bool, as_jsonl: bool) -> None:
-    print(f"Error: {error}", file=sys.stderr)
-    failure = {"status": "failed", "reason": str(error), "error_kind": type(error).__name__}
+    print(console.printable(f"Error: {error}"), file=sys.stderr)
+    _print_failure(str(error), type(error).__name__, as_json=as_json, as_jsonl=as_jsonl)
+
+
+def _print_failure(reason: str, kind: str, *, as_json: bool, as_jsonl: bool) -> None:
+    failure = {"status": "failed", "reason": reason, "error_kind": kind}
     if as_jsonl:
         print(json.dumps({"event": "end", "outcome": failure}, ensure_ascii=False))
     elif as_json:
