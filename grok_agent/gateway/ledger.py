@@ -1,6 +1,5 @@
 """What an answer used, and what it cost: exact where the bill says so, marked where it does not."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self, TypeGuard
@@ -19,6 +18,8 @@ Basis = Literal["billed", "list_price", "offline", "unknown"]
 nothing was billed; the amount is what grok-build-0.1 would have cost. ``unknown``: no amount."""
 
 _BY_CERTAINTY: tuple[Basis, ...] = ("billed", "list_price", "offline", "unknown")
+
+_BEYOND_REASON = 1e18  # above it stands no count and no bill; NaN and infinity fail the test too
 
 
 @dataclass(frozen=True)
@@ -92,10 +93,10 @@ def cost_of(message: BaseMessage, profile: Profile) -> Cost:
 
 
 def is_amount(value: object) -> TypeGuard[float]:
-    """Whether ``value`` is a number that can be an amount or a count: finite and not negative."""
+    """Whether ``value`` is a number that can be an amount or a count, zero included."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    return math.isfinite(value) and value >= 0
+    return 0 <= value < _BEYOND_REASON
 
 
 def usage_from_wire(usage: object) -> dict[str, Any] | None:

@@ -1,0 +1,356 @@
+"""ChatGrokBuild: grok-build-0.1 as a LangChain chat model, behind any OpenAI-compatible gateway."""
+
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any, Literal, Self
+
+import openai
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models import LanguageModelInput, ModelProfile
+from langchain_core.language_models.base import LangSmithParams
+from langchain_core.messages import AIMessageChunk, BaseMessage
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_core.runnables import Runnable
+from langchain_core.tools import BaseTool
+from langchain_core.utils.function_calling import convert_to_openai_tool
+from langchain_openai.chat_models.base import BaseChatOpenAI
+from pydantic import Field, SecretStr, model_validator
+
+from grok_agent.errors import SettingsError
+from grok_agent.gateway.calls import ask, ask_async, stream, stream_async
+from grok_agent.gateway.client import conversation_header, isolate, timeouts
+from grok_agent.gateway.faults import Target
+from grok_agent.gateway.outgoing import (
+    advise_temperature,
+    drop_refused,
+    response_format,
+    shape_messages,
+)
+from grok_agent.gateway.stream import reasoning_in
+from grok_agent.gateway.structured import structured_output
+from grok_agent.profile import Profile, profile_of
+from grok_agent.settings import Settings
+
+_SPELLINGS = {
+    "model_name": "model",
+    "openai_api_key": "api_key",
+    "openai_api_base": "base_url",
+    "request_timeout": "timeout",
+}
+"""LangChain's long names for fields, as they come back when a saved model is loaded."""
+
+
+class ChatGrokBuild(BaseChatOpenAI):
+    """grok-build-0.1 behind the gateway of the settings, over Chat Completions.
+
+    Everything that is not given is read by :meth:`Settings.from_env`: ``base_url``, ``api_key``,
+    ``model``, ``timeout`` (seconds between two pieces of an answer), ``connect_timeout_s`` and
+    ``max_retries`` (of the request until its answer begins).
+
+    Of what differs from its parent: an answer that is not whole is raised, not repaired; every
+    failure is one of the classes in :mod:`grok_agent.gateway.faults`; ``reasoning_content`` is kept
+    in ``additional_kwargs`` and sent back with its message; parameters that the model refuses are
+    left away; nothing is read from ``OPENAI_*`` variables.
+
+    Raises SettingsError (MissingKeyError without a key) for values that cannot be used.
+    """
+
+    conversation_id: str | None = None
+    """Keeps a conversation on one server, where its prefix is cached; also an argument of a call.
+    LangGraph's thread id is a good one."""
+
+    connect_timeout_s: float | None = None
+    openai_proxy: str | None = None
+    stream_usage: bool | None = True
+    use_responses_api: bool | None = Field(default=False, frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_from_settings(cls, values: dict[str, Any]) -> dict[str, Any]:
+        values = {_SPELLINGS.get(name, name): value for name, value in values.items()}
+        values["use_responses_api"] = False
+        key = values.get("api_key")
+        settings = Settings.from_env(
+            base_url=values.get("base_url"),
+            api_key=None if callable(key) else key,
+            model=values.get("model"),
+        )
+        values["base_url"] = settings.base_url
+        values["model"] = settings.model
+        if not callable(key):
+            values["api_key"] = SecretStr(_sendable(settings.require_key()))
+        for name, default in (
+            ("timeout", settings.request_timeout_s),
+            ("connect_timeout_s", settings.connect_timeout_s),
+            ("max_retries", settings.max_retries),
+        ):
+            if values.get(name) is None:
+                values[name] = default
+        return values
+
+    @model_validator(mode="after")
+    def validate_environment(self) -> Self:
+        """Let the parent build the clients, then take out what came from ``OPENAI_*`` variables."""
+        organization = self.openai_organization
+        super().validate_environment()  # type: ignore[operator]
+        self.openai_organization = organization
+        for client in (self.root_client, self.root_async_client):
+            if client is None:
+                continue  # an asynchronous function for a key serves asynchronous calls only
+            isolate(client, headers=self.default_headers, organization=organization)
+            if isinstance(self.request_timeout, int | float):
+                client.timeout = timeouts(self.connect_timeout_s or 0, self.request_timeout)
+        advise_temperature(self.temperature)
+        return self
+
+    @classmethod
+    def from_settings(cls, settings: Settings, **kwargs: Any) -> Self:
+        """The model that ``settings`` describe; ``kwargs`` win over them."""
+        values = {
+            "base_url": settings.base_url,
+            "api_key": settings.require_key(),
+            "model": settings.model,
+            "timeout": settings.request_timeout_s,
+            "connect_timeout_s": settings.connect_timeout_s,
+            "max_retries": settings.max_retries,
+        }
+        return cls(**{**values, **kwargs})
+
+    @property
+    def model_profile(self) -> Profile:
+        """What is known about the model: window, prices, limits."""
+        return profile_of(self.model_name)
+
+    def _resolve_model_profile(self) -> ModelProfile:
+        return ModelProfile(
+            name=self.model_name,
+            max_input_tokens=self.model_profile.window_tokens,
+            text_inputs=True,
+            image_inputs=True,
+            image_url_inputs=True,
+            image_tool_message=True,
+            pdf_inputs=False,
+            audio_inputs=False,
+            video_inputs=False,
+            text_outputs=True,
+            image_outputs=False,
+            audio_outputs=False,
+            video_outputs=False,
+            reasoning_output=True,
+            tool_calling=True,
+            tool_choice=True,
+            tool_call_streaming=True,
+            structured_output=True,
+            temperature=True,
+        )
+
+    @property
+    def _llm_type(self) -> str:
+        return "grok-build-chat"
+
+    @property
+    def lc_secrets(self) -> dict[str, str]:
+        """Which variable holds the key when a saved model is loaded."""
+        return {"openai_api_key": "GROK_API_KEY"}
+
+    @classmethod
+    def get_lc_namespace(cls) -> list[str]:
+        """The module path, so that a saved model can be loaded."""
+        return ["grok_agent", "chat_model"]
+
+    @classmethod
+    def is_lc_serializable(cls) -> bool:
+        """Models can be saved; the key is saved as the name of its variable."""
+        return True
+
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+        params = super()._get_ls_params(stop=stop, **kwargs)
+        params["ls_provider"] = "xai"
+        return params
+
+    def with_structured_output(
+        self,
+        schema: Any = None,
+        *,
+        method: Literal["function_calling", "json_mode", "json_schema"] = "json_schema",
+        include_raw: bool = False,
+        strict: bool | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, Any]:
+        """Answers in the form of ``schema``, by default enforced by the gateway (``json_schema``).
+
+        ``strict`` is on unless the schema says otherwise. A refusal raises ContentRefusedError; an
+        answer that does not fit the schema raises LangChain's OutputParserException, or stands in
+        ``parsing_error`` with ``include_raw``.
+        """
+        if method == "json_schema" and schema is not None:
+            return structured_output(self, schema, include_raw=include_raw, strict=strict, **kwargs)
+        return super().with_structured_output(
+            schema, method=method, include_raw=include_raw, strict=strict, **kwargs
+        )
+
+    def get_num_tokens(self, text: str) -> int:
+        """Tokens of ``text`` by the vocabulary o200k_base, counted offline."""
+        from grok_agent.context.tokens import count  # loads the vocabulary: only when asked for
+
+        return count(text)
+
+    def get_num_tokens_from_messages(
+        self,
+        messages: Sequence[BaseMessage],
+        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool] | None = None,
+        **_: Any,
+    ) -> int:
+        """Estimated tokens of a request with ``messages`` and ``tools``, counted offline."""
+        from grok_agent.context.tokens import count_messages
+
+        sent = self._get_request_payload(list(messages))["messages"]
+        schemas = [convert_to_openai_tool(tool) for tool in tools or ()]
+        return count_messages(sent, schemas, self.model_profile.images)
+
+    def get_token_ids(self, text: str) -> list[int]:
+        """Token ids by ``custom_get_token_ids``; the model's own vocabulary is not published."""
+        if self.custom_get_token_ids is not None:
+            return self.custom_get_token_ids(text)
+        raise SettingsError(
+            "The model's vocabulary is not published, so there are no token ids.",
+            next_step="Use get_num_tokens for a count, or set custom_get_token_ids.",
+        )
+
+    def _get_request_payload(
+        self, input_: LanguageModelInput, *, stop: list[str] | None = None, **kwargs: Any
+    ) -> dict[str, Any]:
+        conversation = kwargs.pop("conversation_id", None) or self.conversation_id
+        messages = self._convert_input(input_).to_messages()
+        payload = super()._get_request_payload(messages, stop=stop, **kwargs)
+        shape_messages(messages, payload["messages"])
+        drop_refused(payload, profile_of(payload["model"]))
+        if isinstance(payload.get("response_format"), type):
+            payload["response_format"] = response_format(payload["response_format"], strict=True)
+        if conversation:
+            headers = conversation_header(conversation)
+            payload["extra_headers"] = {**(payload.get("extra_headers") or {}), **headers}
+        return payload
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        self._ensure_sync_client_available()
+        payload = self._get_request_payload(messages, stop=stop, **kwargs) | {"stream": False}
+        answer, headers = ask(self.root_client, payload, self._target(payload))
+        return self._create_chat_result(answer, self._kept_headers(headers))
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        payload = self._get_request_payload(messages, stop=stop, **kwargs) | {"stream": False}
+        answer, headers = await ask_async(self.root_async_client, payload, self._target(payload))
+        return self._create_chat_result(answer, self._kept_headers(headers))
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        *,
+        stream_usage: bool | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        self._ensure_sync_client_available()
+        payload = self._streamed_payload(messages, stop, stream_usage, kwargs)
+        for piece in stream(self.root_client, payload, self._target(payload)):
+            chunk = self._convert_chunk_to_generation_chunk(piece, AIMessageChunk, None)
+            if run_manager:
+                run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+            yield chunk
+
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        *,
+        stream_usage: bool | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        payload = self._streamed_payload(messages, stop, stream_usage, kwargs)
+        gap_s = self.request_timeout if isinstance(self.request_timeout, int | float) else None
+        pieces = stream_async(self.root_async_client, payload, self._target(payload), gap_s=gap_s)
+        async with aclosing(pieces):
+            async for piece in pieces:
+                chunk = self._convert_chunk_to_generation_chunk(piece, AIMessageChunk, None)
+                if run_manager:
+                    await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                yield chunk
+
+    def _streamed_payload(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None,
+        stream_usage: bool | None,
+        kwargs: dict[str, Any],
+    ) -> dict[str, Any]:
+        if self._should_stream_usage(stream_usage, **kwargs):
+            kwargs["stream_options"] = {"include_usage": True}
+        return self._get_request_payload(messages, stop=stop, **kwargs) | {"stream": True}
+
+    def _create_chat_result(
+        self,
+        response: dict[str, Any] | openai.BaseModel,
+        generation_info: dict[str, Any] | None = None,
+    ) -> ChatResult:
+        answer: dict[str, Any] = response if isinstance(response, dict) else response.to_dict()
+        result = super()._create_chat_result(answer, generation_info)
+        for choice, generation in zip(answer["choices"], result.generations, strict=True):
+            _keep_extras(generation.message, choice["message"], answer.get("usage"))
+        result.llm_output = {**(result.llm_output or {}), "model_provider": "xai"}
+        return result
+
+    def _convert_chunk_to_generation_chunk(
+        self,
+        chunk: dict[str, Any],
+        default_chunk_class: type,
+        base_generation_info: dict[str, Any] | None,
+    ) -> ChatGenerationChunk:
+        generation = super()._convert_chunk_to_generation_chunk(
+            chunk, default_chunk_class, base_generation_info
+        )
+        assert generation is not None  # only for pieces without a delta
+        _keep_extras(generation.message, chunk["choices"][0]["delta"], chunk.get("usage"))
+        return generation
+
+    def _kept_headers(self, headers: Mapping[str, str]) -> dict[str, Any]:
+        return {"headers": dict(headers)} if self.include_response_headers else {}
+
+    def _target(self, payload: dict[str, Any]) -> Target:
+        key = self.openai_api_key
+        secret = key.get_secret_value() if isinstance(key, SecretStr) else ""
+        return Target(self.openai_api_base or "", payload["model"], secret)
+
+
+def _keep_extras(
+    message: BaseMessage, wire: Mapping[str, Any], usage: Mapping[str, Any] | None
+) -> None:
+    """Put into ``message`` what the parent drops: reasoning, refusal, and the bill."""
+    extras = {"reasoning_content": reasoning_in(wire), "refusal": wire.get("refusal")}
+    message.additional_kwargs.update({name: text for name, text in extras.items() if text})
+    message.response_metadata["model_provider"] = "xai"
+    if usage and "cost_in_usd_ticks" in usage:
+        message.response_metadata["cost_in_usd_ticks"] = usage["cost_in_usd_ticks"]
+
+
+def _sendable(key: str) -> str:
+    if key.isascii() and key.isprintable() and " " not in key:
+        return key
+    raise SettingsError(
+        "The API key has characters that cannot be sent: blanks, line breaks or special letters.",
+        next_step="Copy it again into GROK_API_KEY, without quotation marks around it.",
+    )
