@@ -5,11 +5,10 @@ from collections import Counter
 from collections.abc import Sequence
 
 from grok_agent.errors import ToolError
-from grok_agent.tools.alignment import bare
+from grok_agent.tools.lines import Lines, bare
 
 _EXCERPT_LINES = 7
 _MAX_WIDTH = 200
-_MAX_LINES_SEARCHED = 200_000
 
 
 def nothing_to_change() -> ToolError:
@@ -51,15 +50,15 @@ def unclear(why: str, next_step: str) -> ToolError:
     return ToolError(f"{why}. No change was made.", next_step=next_step)
 
 
-def not_found(file: Sequence[str], lines: Sequence[str]) -> ToolError:
+def not_found(file: Lines, lines: Sequence[str]) -> ToolError:
     """The old text stands nowhere; shows the lines of the file that are nearest to it."""
     next_step = "Read the file again and send old_string as it is there."
     nearest = _nearest(file, lines)
     if nearest is None:
         return ToolError("old_string was not found, and no line is similar.", next_step=next_step)
-    first = max(0, min(nearest, len(file) - 1))
-    numbers = range(first, min(len(file), first + min(len(lines), _EXCERPT_LINES)))
-    excerpt = "\n".join(f"{n + 1}→{_shortened(file[n])}" for n in numbers)
+    first = max(0, min(nearest, len(file.texts) - 1))
+    numbers = range(first, min(len(file.texts), first + min(len(lines), _EXCERPT_LINES)))
+    excerpt = "\n".join(f"{n + 1}→{_shortened(file.texts[n])}" for n in numbers)
     return ToolError(
         f"old_string was not found. The nearest lines are {first + 1}-{numbers[-1] + 1}:\n"
         f"{excerpt}\n{_first_difference(file, lines)}",
@@ -67,17 +66,17 @@ def not_found(file: Sequence[str], lines: Sequence[str]) -> ToolError:
     )
 
 
-def _first_difference(file: Sequence[str], lines: Sequence[str]) -> str:
+def _first_difference(file: Lines, lines: Sequence[str]) -> str:
     """The first line of old that stands nowhere in the file."""
-    there = {bare(line) for line in file[:_MAX_LINES_SEARCHED]}
+    there = set(file.keys(bare))
     missing = next((line for line in lines if bare(line) not in there), None)
     return f"Not in the file: {_shortened(missing)}\n" if missing else ""
 
 
-def _nearest(file: Sequence[str], lines: Sequence[str]) -> int | None:
+def _nearest(file: Lines, lines: Sequence[str]) -> int | None:
     """Where the old text fits best: by the lines it shares, rare ones first, else by its words."""
     wanted = {key: i for i, line in reversed(list(enumerate(lines))) if (key := bare(line))}
-    keys = [bare(line) for line in file[:_MAX_LINES_SEARCHED]]
+    keys = file.keys(bare)
     seen = Counter(key for key in keys if key in wanted)
     votes: Counter[int] = Counter()
     for number, key in enumerate(keys):
@@ -100,7 +99,7 @@ def _most_words(keys: Sequence[str], text: str) -> int | None:
 
 
 def _listed(numbers: Sequence[int], total: int | None = None) -> str:
-    shown = [str(number) for number in numbers[:10]]
+    shown = [str(number) for number in dict.fromkeys(numbers)][:10]
     more = f" and {total - len(shown)} more" if total and total > len(shown) else ""
     more = more or (" and more" if len(numbers) > len(shown) else "")
     return f"line{'s' * (len(shown) > 1)} {', '.join(shown)}{more}"

@@ -1,69 +1,85 @@
-"""Writes the lines of one place anew: the file's own bytes for context, fitted new lines else."""
+"""Turns a model's old and new lines at one place into splices that spare the lines in common."""
 
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 
-from grok_agent.tools.alignment import Lines, Place, is_marker
+from grok_agent.tools.alignment import Place, Span, marks_left_out_lines
+from grok_agent.tools.lines import TYPOGRAPHY, Lines, Splice
 from grok_agent.tools.refusals import stale, unclear
 
 _MAX_COMPARISONS = 4_000_000
-_LEFT_OUT = "\0"
+_MARK = "\0"
 
 Change = tuple[int, int, int, int]
-"""Old lines from the first to before the second become new lines from the third on."""
+"""Old lines from the first to before the second become new lines, third to before the fourth."""
 
 
-def rewritten(file: Lines, lines: list[str], fresh: list[str], place: Place) -> str:
-    """What stands at ``place`` after the edit.
+def splices_at(file: Lines, place: Place, lines: list[str], fresh: list[str]) -> list[Splice]:
+    """What changes in the file so that ``lines`` at ``place`` become ``fresh``.
 
-    ``lines`` are the model's old lines and ``fresh`` its new ones. Raises ToolError when a line
+    A line that both have is context and stays as the file has it. Raises ToolError when a line
     that goes is not in the file as it is, or when it is unclear where a new line belongs.
     """
-    fitted = _fitted(file, fresh, place)
-    out: list[tuple[str, str]] = []
-    at = place.first
-    for a, b, c, d in _changes(*_keys(file, lines, fitted, place)):
-        kept = _kept_until(file, lines, place, (a, b), at)
-        out += _numbered(file, at, kept)
-        out += [(text, "") for text in fitted[c:d]]
-        at = max(kept, place.spans[b - 1][1]) if b > a else kept
-    out += _numbered(file, at, place.stop)
-    return _joined(file, out, place)
+    lines, fresh = _typed(file, place, lines, fresh)
+    fitted = _fitted(file, place, lines, fresh)
+    splices = []
+    for a, b, c, d in _changes(*_keys(file, place, lines, fitted)):
+        _check_going(file, place, lines, range(a, b))
+        gap = _gap(place, a)
+        first = gap[1] if b > a else _insertion_point(gap, fitted[c:d])
+        stop = place.spans[b - 1][1] if b > a else first
+        if first < stop or c < d:
+            splices.append(Splice(first, stop, tuple(fitted[c:d])))
+    return splices
 
 
-def _fitted(file: Lines, fresh: list[str], place: Place) -> list[str]:
+def _typed(
+    file: Lines, place: Place, lines: list[str], fresh: list[str]
+) -> tuple[list[str], list[str]]:
+    """Both without the typographic characters that only the model has where the file is plain."""
+    if all(line.isascii() for line in lines):
+        return lines, fresh
+    ours = {c for i, line in enumerate(lines) if i not in place.left_out for c in line}
+    theirs = set("".join(file.texts[place.first : place.stop]))
+    table = {ord(c): TYPOGRAPHY[ord(c)] for c in ours - theirs if ord(c) in TYPOGRAPHY}
+    return [line.translate(table) for line in lines], [line.translate(table) for line in fresh]
+
+
+def _fitted(file: Lines, place: Place, lines: list[str], fresh: list[str]) -> list[str]:
     """The new lines with the file's indentation, unless they have it already."""
-    shifted = [place.reindent(line) if line.strip() else line.strip(" \t") for line in fresh]
-    there = {file.texts[first].rstrip() for first, stop in place.spans if stop == first + 1} - {""}
-    as_they_are = sum(line.rstrip() in there for line in fresh)
-    if as_they_are > sum(line is not None and line.rstrip() in there for line in shifted):
-        return fresh
-    fitted = [line for line in shifted if line is not None]
-    if len(fitted) < len(fresh):
+    if not {line for line in lines if line.strip()}.intersection(fresh):
+        there = {file.texts[first] for first, stop in place.spans if stop > first}
+        if any(line.strip() and line in there for line in fresh):
+            return fresh
+    fitted = [_fitted_line(place, line) for line in fresh]
+    if None in fitted:
         raise unclear(
-            f"The lines at {place.first + 1} are indented less than in old_string, and a new line"
-            " has too little indentation to be moved with them",
+            f"The lines from {place.first + 1} on are indented less than in old_string, and a new"
+            " line has too little indentation to be moved with them",
             "Send old_string and new_string with the indentation of the file.",
         )
-    return fitted
+    return [line for line in fitted if line is not None]
+
+
+def _fitted_line(place: Place, line: str) -> str | None:
+    moved = place.reindent(line)
+    if line.strip() or not line:
+        return moved if line else line
+    blank = "\t" if "\t" in line else " "
+    return moved if moved and blank not in moved else line  # only tabs for spaces, or the reverse
 
 
 def _keys(
-    file: Lines, lines: list[str], fitted: list[str], place: Place
+    file: Lines, place: Place, lines: list[str], fitted: list[str]
 ) -> tuple[list[str], list[str]]:
     """What makes an old and a new line the same line: equal keys."""
-    new_keys = [
-        _LEFT_OUT if place.left_out and is_marker(line) else line.rstrip() for line in fitted
-    ]
+    new_keys = [_MARK if place.left_out and marks_left_out_lines(line) else line for line in fitted]
     known = set(new_keys)
-    old_keys = []
+    old_keys: list[str] = []
     for i, line in enumerate(lines):
-        theirs = file.texts[place.spans[i][0]].rstrip() if i in place.near else None
-        ours = (place.reindent(line) or "").rstrip()
-        if i in place.left_out:
-            old_keys.append(_LEFT_OUT)
-        else:
-            old_keys.append(theirs if theirs in known and ours not in known else ours)
+        ours = _MARK if i in place.left_out else _fitted_line(place, line) or line
+        theirs = file.texts[place.spans[i][0]] if i in place.near else ours
+        old_keys.append(theirs if theirs in known and ours not in known else ours)
     return old_keys, new_keys
 
 
@@ -87,12 +103,9 @@ def _common(old: Sequence[str], new: Sequence[str]) -> int:
     return next((i for i, (ours, theirs) in pairs if ours != theirs), min(len(old), len(new)))
 
 
-def _kept_until(
-    file: Lines, lines: list[str], place: Place, going: tuple[int, int], at: int
-) -> int:
-    """Where in the file the change begins; all before it stays. Raises for an unsafe change."""
-    a, b = going
-    for i in range(a, b):
+def _check_going(file: Lines, place: Place, lines: list[str], going: range) -> None:
+    """Raise unless every line that goes is in the file as the model has it."""
+    for i in going:
         if i in place.near:
             number = place.spans[i][0]
             raise stale(number + 1, file.texts[number], lines[i])
@@ -101,29 +114,24 @@ def _kept_until(
                 f"Lines that old_string leaves out ({lines[i].strip()}) would go",
                 "Write out the lines that are to go.",
             )
-    before_change = place.spans[a - 1][1] if a else place.first
-    start = place.spans[a][0] if a < len(lines) else before_change
-    if a == b and max(at, before_change) < start:
-        raise unclear(
-            f"The file has blank lines after line {before_change} that old_string lacks, and the"
-            " new lines could stand before or after them",
-            "Send old_string with these blank lines.",
-        )
-    return max(at, start)
 
 
-def _numbered(file: Lines, first: int, stop: int) -> list[tuple[str, str]]:
-    return list(zip(file.texts[first:stop], file.ends[first:stop], strict=True))
+def _gap(place: Place, a: int) -> Span:
+    """The blank lines of the file in front of old line ``a`` that the model does not have."""
+    before = place.spans[a - 1][1] if a else place.first
+    following = place.spans[a][0] if a < len(place.spans) else before
+    return before, max(before, following)
 
 
-def _joined(file: Lines, out: list[tuple[str, str]], place: Place) -> str:
-    """The lines with their ends; a new line ends as the line before it does."""
-    around = [*file.ends[place.first : place.stop], *reversed(file.ends[: place.first]), "\n"]
-    end = next(end for end in around if end)
-    text = []
-    for line, own in out:
-        end = own or end
-        text += [line, end]
-    if out and not file.ends[place.stop - 1]:
-        text.pop()  # the file's last line stays without an end
-    return "".join(text)
+def _insertion_point(gap: Span, coming: list[str]) -> int:
+    """Where new lines stand that come between two lines with a gap of blank lines."""
+    before, after = gap
+    if before == after or not coming[-1].strip():
+        return after
+    if not coming[0].strip():
+        return before
+    raise unclear(
+        f"The file has blank lines after line {before} that old_string lacks, and the new lines"
+        " could stand before or after them",
+        "Send old_string with these blank lines.",
+    )
