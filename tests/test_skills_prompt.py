@@ -273,7 +273,7 @@ def test_wanted_things_are_no_usual_negatives() -> None:
 
 
 def test_gender_is_only_what_the_user_wrote() -> None:
-    for task in ("portrait of a doctor", "一位医生的肖像", "a person reading"):
+    for task in ("portrait of a doctor", "一位医生的肖像", "老人", "工匠", "a person reading"):
         spec = prompt_for(task)
         said = " ".join([*spec.positive_en, spec.subject.en, spec.sentence.en]).split()
         assert not {"man", "woman", "male", "female", "he", "she"} & set(said)
