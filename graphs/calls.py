@@ -31,7 +31,7 @@ class Ran:
 
 def run_calls(
     calls: Iterable[ToolCall],
-    tools: Sequence[BaseTool],
+    tools: Mapping[str, BaseTool],
     missing: Mapping[str, str],
     config: RunnableConfig,
 ) -> Iterator[Ran]:
@@ -42,12 +42,10 @@ def run_calls(
     Nothing that a tool raises gets out, except what steers the graph itself.
     """
 
-    offered = {tool.name: tool for tool in tools}
-
     def run(call: ToolCall) -> Ran:
         began = time.monotonic()
         refused = missing.get(call["id"] or "")
-        message = failure(call, refused) if refused else answer(call, offered, config)
+        message = failure(call, refused) if refused else answer(call, tools, config)
         return Ran(call, message, time.monotonic() - began)
 
     for reading, group in groupby(calls, key=lambda call: call["name"] in READING_TOOLS):

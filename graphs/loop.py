@@ -12,13 +12,13 @@ outcome. Where the steps go next is read from the state at the end of this file.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, ToolCall
 from langchain_core.runnables import RunnableConfig
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -54,6 +54,7 @@ from grok_agent.graphs.state import (
     stop,
 )
 from grok_agent.graphs.work import Verdict, Work
+from grok_agent.tools.permission import EDITING_TOOLS
 from grok_agent.vision.prepare import hydrate
 
 NODES_PER_REQUEST = 3  # guard, call_model, and run_tools or verify
@@ -105,9 +106,8 @@ class Loop:
     def run_tools(self, state: LoopState, config: RunnableConfig) -> Update:
         """Run the calls of the last answer, once leave for all of them has been asked."""
         calls = cast(AIMessage, state["messages"][-1]).tool_calls
-        workspace = self.work.workspace
-        missing = missing_leaves(calls, workspace, config) if workspace else {}
-        tools = self.work.tools(image_paths(task_of(state)))
+        tools = {tool.name: tool for tool in self.work.tools(image_paths(task_of(state)))}
+        missing = self._missing_leaves(calls, tools, config)
         messages = []
         for ran in run_calls(calls, tools, missing, config):
             self.record.result(state, ran, missing.get(ran.call["id"] or "", ""))
@@ -149,6 +149,15 @@ class Loop:
         ).to_dict()
         self.record.send(state["run_id"], "end", outcome=outcome)
         return {"outcome": outcome}
+
+    def _missing_leaves(
+        self, calls: Sequence[ToolCall], tools: Container[str], config: RunnableConfig
+    ) -> dict[str, str]:
+        if self.work.workspace is None:
+            return {}
+        # A tool that does not exist needs no leave; one that is withheld for its effect does.
+        known = [each for each in calls if each["name"] in tools or each["name"] in EDITING_TOOLS]
+        return missing_leaves(known, self.work.workspace, config)
 
     def _keep_check(self, state: LoopState, verdict: Verdict) -> Update:
         if verdict.check is None:
