@@ -88,11 +88,11 @@ class Recorder:
         self.send(state.get("run_id", ""), "notice", text=text)
 
     def send(self, run_id: str, event: str, **fields: Any) -> None:
-        """Send one event to the custom stream and append it to the journal."""
+        """Append one event to the journal, then send it to the custom stream."""
         stamped = without_secrets(stamp({"event": event, **fields}, run_id), self._hidden)
-        get_stream_writer()(stamped)
         if self._journal_dir is not None and run_id and run_id not in self._unwritable:
             self._append(self._journal_dir, run_id, stamped)
+        get_stream_writer()(stamped)
 
     def _append(self, journal_dir: Path | str, run_id: str, event: Mapping[str, Any]) -> None:
         try:
