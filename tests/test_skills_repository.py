@@ -545,7 +545,7 @@ def test_review_of_a_clean_or_foreign_repository(start: Callable[..., Session]) 
 
 MODULE = '''"""Reads keys."""
 
-import os
+import dataclasses
 
 LIMIT = 3
 
@@ -554,7 +554,7 @@ class Store:
     def get(self): ...
 
 
-@__import__("dataclasses").dataclass
+@dataclasses.dataclass(frozen=True)
 class Key:
     name: str
 
