@@ -14,6 +14,7 @@ outcome. Where the steps go next is read from the state at the end of this file.
 import time
 from collections.abc import Callable, Container, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -145,7 +146,7 @@ class Loop:
             run_id=state["run_id"],
             model=state["model"],
             check=CheckResult(**state["check"]) if state["check"] else None,
-            **self.work.results(state),
+            **self.work.results(state, partial(self.record.notice, state)),
         ).to_dict()
         self.record.send(state["run_id"], "end", outcome=outcome)
         return {"outcome": outcome}

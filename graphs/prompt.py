@@ -25,7 +25,7 @@ from grok_agent.graphs.loop import build
 from grok_agent.graphs.request import image_paths, task_of
 from grok_agent.graphs.state import Budget, LoopState, RunInput, RunOutput
 from grok_agent.graphs.survey import printable
-from grok_agent.graphs.work import Verdict
+from grok_agent.graphs.work import Notice, Verdict
 from grok_agent.library import PromptLibrary
 from grok_agent.profile import TEMPERATURES
 from grok_agent.prompts.schema import PromptSpec
@@ -103,29 +103,30 @@ class PromptWork:
             reason=f"{NOT_EMITTED} Say the task in other words, or take another model.",
         )
 
-    def results(self, state: LoopState) -> Mapping[str, Any]:
+    def results(self, state: LoopState, notice: Notice) -> Mapping[str, Any]:
         """The last valid prompt, and its number in the library."""
         emitted = _artifacts(state, EMIT)
         if not emitted:
             return {}
-        return {"prompt": emitted[-1], "prompt_id": self._saved(emitted[-1], state)}
-
-    def _saved(self, prompt: Mapping[str, Any], state: LoopState) -> int | None:
-        if self.library is None:
-            return None
-        task = task_of(state)
-        measured = _artifacts(state, MEASURE)
         try:
-            return self.library.save(
-                PromptSpec.model_validate(prompt, strict=False),
-                task=str(task.text),
-                model=state["model"],
-                images=[prepare(Path(path)).sha256 for path in image_paths(task)],
-                features=measured[-1] if measured else None,
-                cost_usd=state["cost"]["usd"],
-            )
-        except (SettingsError, ToolError):  # the prompt is in the outcome, saved or not
-            return None
+            number = _save(emitted[-1], state, self.library) if self.library else None
+        except (SettingsError, ToolError) as error:
+            notice(f"The prompt was not saved: {error}")
+            number = None
+        return {"prompt": emitted[-1], "prompt_id": number}
+
+
+def _save(prompt: Mapping[str, Any], state: LoopState, library: PromptLibrary) -> int:
+    task = task_of(state)
+    measured = _artifacts(state, MEASURE)
+    return library.save(
+        PromptSpec.model_validate(prompt, strict=False),
+        task=str(task.text),
+        model=state["model"],
+        images=[prepare(Path(path)).sha256 for path in image_paths(task)],
+        features=measured[-1] if measured else None,
+        cost_usd=state["cost"]["usd"],
+    )
 
 
 def _artifacts(state: LoopState, tool: str) -> list[dict[str, Any]]:
@@ -138,12 +139,14 @@ def _artifacts(state: LoopState, tool: str) -> list[dict[str, Any]]:
 def _readable(images: Sequence[str], workspace: Workspace | None) -> Callable[[str], Path]:
     """The guard of the measuring tool: the pictures given, and what the workspace lets pass."""
 
+    given = {printable(path): Path(path) for path in images}
+
     def resolve(path: str) -> Path:
-        if path in images:
-            return Path(path)
+        if path in given:
+            return given[path]
         if workspace is not None:
             return workspace.resolve(path)
-        named = ", ".join(images) or "none was given"
+        named = ", ".join(given) or "none was given"
         raise ToolError(
             f"{path} is none of the task's pictures.", next_step=f"Use one of these: {named}."
         )

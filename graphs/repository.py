@@ -24,7 +24,7 @@ from grok_agent.graphs.instructions import repository_system
 from grok_agent.graphs.loop import build
 from grok_agent.graphs.state import Budget, CheckResult, LoopState, RunInput, RunOutput
 from grok_agent.graphs.survey import survey
-from grok_agent.graphs.work import Verdict
+from grok_agent.graphs.work import Notice, Verdict
 from grok_agent.tools import repository_tools
 from grok_agent.tools.run import run_command
 from grok_agent.tools.workspace import Workspace
@@ -112,14 +112,15 @@ class RepositoryWork:
             seconds=seconds,
         )
 
-    def results(self, state: LoopState) -> Mapping[str, Any]:
+    def results(self, state: LoopState, notice: Notice) -> Mapping[str, Any]:
         """The diff, and the files that it touches."""
         try:
             return {
                 "diff": self.workspace.diff(),
                 "changed_files": self.workspace.changed_files(),
             }
-        except (ToolError, OSError):  # the folder is gone: there is nothing left to compare
+        except (ToolError, OSError) as error:
+            notice(f"What changed cannot be told: {error}")
             return {}
 
     def _has_to_be_checked(self) -> bool:

@@ -1,6 +1,7 @@
 """The request of one step, composed from what the state keeps."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -71,7 +72,7 @@ def task_message(task: str, images: Sequence[str]) -> HumanMessage:
     if not images:
         return HumanMessage(task, id=str(uuid4()))
     blocks: list[str | dict[str, Any]] = [{"type": "text", "text": task}]
-    blocks += [{"type": "image_file", "path": path} for path in images]
+    blocks += [{"type": "image_file", "path": str(Path(path).absolute())} for path in images]
     return HumanMessage(blocks, id=str(uuid4()))
 
 

@@ -1,6 +1,6 @@
 """What distinguishes one agent from another; the loop is the same for all."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -8,6 +8,8 @@ from langchain_core.tools import BaseTool
 
 from grok_agent.graphs.state import CheckResult, LoopState
 from grok_agent.tools.workspace import Workspace
+
+Notice = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -56,5 +58,5 @@ class Work(Protocol):
     def verify(self, state: LoopState) -> Verdict:
         """Judge what the model calls finished."""
 
-    def results(self, state: LoopState) -> Mapping[str, Any]:
-        """What was made, as fields of :class:`Outcome`; never raises."""
+    def results(self, state: LoopState, notice: Notice) -> Mapping[str, Any]:
+        """What was made, as fields of :class:`Outcome`; ``notice`` hears what cannot be kept."""
