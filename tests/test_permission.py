@@ -137,6 +137,13 @@ def test_commands_not_known_to_read_only(root: Path, command: str) -> None:
     assert verdict(root, "edits", "run_terminal_command", command=command) == "ask"
 
 
+@pytest.mark.parametrize("options", ["", "--no-cache", "--no-fix --no-cache --exit-zero"])
+def test_options_that_the_guard_adds_may_be_given_already(root: Path, options: str) -> None:
+    tools = {tool.name: tool for tool in repository_tools(Workspace(root, permission="plan"))}
+    call = {"command": f"ruff check {options} src", "description": "look for defects"}
+    assert tools["run_terminal_command"].invoke(call).startswith("exit: 0")
+
+
 def test_a_check_does_not_follow_links_out_of_the_workspace(root: Path) -> None:
     (root.parent / "secret").write_text("token = hidden(\n")
     for name in ("a.py", "b[1], *?.py"):

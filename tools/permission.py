@@ -160,7 +160,8 @@ def reading_argv(command: str, place: Place) -> tuple[str, ...] | None:
     if len(links) > MAX_LINKS_EXCLUDED:
         return None
     excluded = (f"{known.excluding}={re.sub(GLOB_CHARACTERS, '?', link)}" for link in links)
-    return (*known.words, *known.enforced, *excluded, *rest)
+    enforced = (option for option in known.enforced if option not in options)
+    return (*known.words, *enforced, *excluded, *rest)
 
 
 def decide(mode: Mode, tool: str, arguments: Mapping[str, Any], place: Place) -> Decision:
