@@ -23,6 +23,9 @@ class Patience(NamedTuple):
 PATIENCE_WITH_READS = Patience(nudge=4, halt=8)
 PATIENCE_WITH_ACTIONS = Patience(nudge=8, halt=12)
 
+STEPS_TO_FINISH = 5
+"""Steps of the graph that one more request may take until the run has its outcome."""
+
 
 def spent(state: LoopState, budget: Budget, profile: Profile) -> Stop | None:
     """The limit that forbids the next request, or None."""
@@ -40,6 +43,8 @@ def spent(state: LoopState, budget: Budget, profile: Profile) -> Stop | None:
             f"The next request would hold {state['context_tokens']:,} tokens of {ceiling:,}.",
             "",
         )
+    if state["remaining_steps"] < STEPS_TO_FINISH:
+        return _over("steps", "LangGraph's limit of steps is near.", "recursion_limit")
     return None
 
 

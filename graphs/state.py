@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self, TypedDict
 from langchain_core.messages import AnyMessage
 from langgraph.channels import EphemeralValue
 from langgraph.graph.message import add_messages
+from langgraph.managed import RemainingSteps
 
 from grok_agent.errors import SettingsError
 from grok_agent.gateway.ledger import Cost, Usage
@@ -161,3 +162,4 @@ class LoopState(RunInput, RunOutput, total=False):
     denied: str  # the leave that the last tool step missed
     check: dict[str, Any] | None
     stop: Stop | None
+    remaining_steps: RemainingSteps  # until LangGraph's recursion_limit, which a parent may set

@@ -462,3 +462,46 @@ def test_printable_text_never_closes_a_tag(text: str) -> None:
     shown.encode()
     assert "</repository>" not in shown
     assert "</user_query>" not in shown
+
+
+# The whole way, with the planner of the package
+
+
+def test_planner_renames_in_every_file_and_the_check_passes(repo: Path) -> None:
+    (repo / "greet.py").write_text("def hello():\n    return 'hi'\n")
+    (repo / "use.py").write_text("from greet import hello\n\nassert hello() == 'hi'\n")
+    agent = repository_agent(offline_model(), Workspace(repo), check="python use.py")
+    outcome = end(agent.invoke({"task": "rename the function hello to greet_them"}))
+    assert (outcome.status, outcome.changed_files) == ("done", ["greet.py", "use.py"])
+    assert "greet_them() == 'hi'" in (repo / "use.py").read_text()
+    assert outcome.check
+    assert outcome.check.passed
+
+
+def test_planner_says_what_it_cannot_do(repo: Path) -> None:
+    outcome = end(
+        repository_agent(offline_model(), Workspace(repo)).invoke({"task": "write me a poem"})
+    )
+    assert outcome.status == "refused"
+    assert "offline planner" in outcome.reason
+    assert outcome.diff == ""
+
+
+def test_planner_answers_for_every_job(repo: Path) -> None:
+    for job, task in (("ask", "what is this repository"), ("review", "review the code with ruff")):
+        workspace = Workspace(repo, permission="plan")
+        agent = repository_agent(offline_model(), workspace, job=job)  # type: ignore[arg-type]
+        outcome = end(agent.invoke({"task": task}))
+        assert (outcome.status, outcome.changed_files) == ("done", [])
+        assert outcome.summary
+
+
+@pytest.mark.parametrize("limit", [4, 5, 6, 7, 8, 9, 40])
+def test_langgraphs_limit_of_a_parent_ends_in_an_outcome(repo: Path, limit: int) -> None:
+    script = Script(*[calls(("grep", {"pattern": f"x{n}"})) for n in range(30)], DONE)
+    agent = repository_agent(script.model(), Workspace(repo), job="ask")
+    outcome = end(agent.invoke({"task": "look"}, {"recursion_limit": limit}))
+    assert (outcome.status, outcome.limit) == ("over_budget", "steps")
+    assert "recursion_limit" in outcome.reason
+    parent = parent_of(agent)
+    parent.invoke({"messages": [HumanMessage("look")]}, {"recursion_limit": limit})
