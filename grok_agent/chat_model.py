@@ -17,16 +17,17 @@ from langchain_openai.chat_models.base import BaseChatOpenAI
 from pydantic import Field, SecretStr, model_validator
 
 from grok_agent.errors import SettingsError
+from grok_agent.gateway.answer import reasoning_in
 from grok_agent.gateway.calls import ask, ask_async, stream, stream_async
-from grok_agent.gateway.client import conversation_header, isolate, timeouts
+from grok_agent.gateway.client import conversation_header, isolate, sendable_key, timeouts
 from grok_agent.gateway.faults import Target
 from grok_agent.gateway.outgoing import (
     advise_temperature,
     drop_refused,
+    encodable,
     response_format,
     shape_messages,
 )
-from grok_agent.gateway.stream import reasoning_in
 from grok_agent.gateway.structured import structured_output
 from grok_agent.profile import Profile, profile_of
 from grok_agent.settings import Settings
@@ -78,7 +79,7 @@ class ChatGrokBuild(BaseChatOpenAI):
         values["base_url"] = settings.base_url
         values["model"] = settings.model
         if not callable(key):
-            values["api_key"] = SecretStr(_sendable(settings.require_key()))
+            values["api_key"] = SecretStr(sendable_key(settings))
         for name, default in (
             ("timeout", settings.request_timeout_s),
             ("connect_timeout_s", settings.connect_timeout_s),
@@ -224,6 +225,7 @@ class ChatGrokBuild(BaseChatOpenAI):
         messages = self._convert_input(input_).to_messages()
         payload = super()._get_request_payload(messages, stop=stop, **kwargs)
         shape_messages(messages, payload["messages"])
+        payload["messages"] = encodable(payload["messages"])
         drop_refused(payload, profile_of(payload["model"]))
         if isinstance(payload.get("response_format"), type):
             payload["response_format"] = response_format(payload["response_format"], strict=True)
@@ -266,7 +268,8 @@ class ChatGrokBuild(BaseChatOpenAI):
     ) -> Iterator[ChatGenerationChunk]:
         self._ensure_sync_client_available()
         payload = self._streamed_payload(messages, stop, stream_usage, kwargs)
-        for piece in stream(self.root_client, payload, self._target(payload)):
+        target = self._target(payload)
+        for piece in stream(self.root_client, payload, target, gap_s=self._gap_s):
             chunk = self._convert_chunk_to_generation_chunk(piece, AIMessageChunk, None)
             if run_manager:
                 run_manager.on_llm_new_token(chunk.text, chunk=chunk)
@@ -282,14 +285,18 @@ class ChatGrokBuild(BaseChatOpenAI):
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
         payload = self._streamed_payload(messages, stop, stream_usage, kwargs)
-        gap_s = self.request_timeout if isinstance(self.request_timeout, int | float) else None
-        pieces = stream_async(self.root_async_client, payload, self._target(payload), gap_s=gap_s)
+        target = self._target(payload)
+        pieces = stream_async(self.root_async_client, payload, target, gap_s=self._gap_s)
         async with aclosing(pieces):
             async for piece in pieces:
                 chunk = self._convert_chunk_to_generation_chunk(piece, AIMessageChunk, None)
                 if run_manager:
                     await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                 yield chunk
+
+    @property
+    def _gap_s(self) -> float | None:
+        return self.request_timeout if isinstance(self.request_timeout, int | float) else None
 
     def _streamed_payload(
         self,
@@ -345,12 +352,3 @@ def _keep_extras(
     message.response_metadata["model_provider"] = "xai"
     if usage and "cost_in_usd_ticks" in usage:
         message.response_metadata["cost_in_usd_ticks"] = usage["cost_in_usd_ticks"]
-
-
-def _sendable(key: str) -> str:
-    if key.isascii() and key.isprintable() and " " not in key:
-        return key
-    raise SettingsError(
-        "The API key has characters that cannot be sent: blanks, line breaks or special letters.",
-        next_step="Copy it again into GROK_API_KEY, without quotation marks around it.",
-    )

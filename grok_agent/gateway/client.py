@@ -8,6 +8,7 @@ from urllib.parse import quote
 import httpx2
 import openai
 
+from grok_agent.errors import SettingsError
 from grok_agent.gateway.faults import SDK_FAILURES, NotAGatewayError, Target, fault, fault_of
 from grok_agent.gateway.replies import Reply
 from grok_agent.settings import Settings
@@ -46,13 +47,24 @@ def conversation_header(conversation_id: str) -> dict[str, str]:
     return {"x-grok-conv-id": quote(conversation_id, safe=_HEADER_SAFE).strip()}
 
 
+def sendable_key(settings: Settings) -> str:
+    """The key of ``settings``; raises SettingsError where it could not stand in a header."""
+    key = settings.require_key()
+    if key.isascii() and key.isprintable() and " " not in key:
+        return key
+    raise SettingsError(
+        "The API key has characters that cannot be sent: blanks, line breaks or special letters.",
+        next_step="Copy it again into GROK_API_KEY, without quotation marks around it.",
+    )
+
+
 def list_models(settings: Settings, http_client: httpx2.Client | None = None) -> list[str]:
     """Names of the models that the gateway offers, sorted.
 
     Raises MissingKeyError without a key, and a GatewayError when the gateway does not answer or
     answers something else than a list of models.
     """
-    target = Target(settings.base_url, settings.model, settings.require_key())
+    target = Target(settings.base_url, settings.model, sendable_key(settings))
     client = openai.OpenAI(
         base_url=settings.base_url,
         api_key=target.key,

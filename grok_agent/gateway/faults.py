@@ -1,11 +1,12 @@
 """What went wrong at the gateway, as one of our errors: the only place that knows SDK errors."""
 
-import json
 import re
+import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+import httpx2
 import openai
 from langchain_core.exceptions import (
     ContextOverflowError,
@@ -20,7 +21,7 @@ from langchain_core.exceptions import (
 )
 
 from grok_agent.errors import GatewayError
-from grok_agent.gateway.replies import Reply, read_error, read_reply
+from grok_agent.gateway.replies import Reply, read_reply
 
 
 class AuthenticationError(GatewayError, ModelAuthenticationError):
@@ -252,7 +253,13 @@ _WORDING: dict[type[GatewayError], tuple[str, str]] = {
     ),
 }
 
-SDK_FAILURES = (openai.OpenAIError, json.JSONDecodeError, UnicodeDecodeError, TimeoutError)
+SDK_FAILURES = (
+    openai.OpenAIError,
+    httpx2.HTTPError,
+    httpx2.StreamError,
+    TimeoutError,
+    ssl.SSLError,
+)
 """What a call through the SDK can raise; ``fault_of`` turns each into one of our errors."""
 
 _MESSAGE_CHARS = 400
@@ -261,19 +268,12 @@ _KEY_LIKE = re.compile(r"\b(?:sk|xai|gsk|key)-[\w-]{8,}|(?<=Bearer )\S+")
 
 def fault_of(error: Exception, target: Target) -> GatewayError:
     """The error of ours for ``error``, one of ``SDK_FAILURES``."""
-    if isinstance(error, TimeoutError | openai.APITimeoutError):
-        return fault(UnreachableError, target, Reply(message="no answer in time"))
-    if isinstance(error, openai.APIConnectionError):
-        return fault(UnreachableError, target, Reply(message=_cause(error)))
     if isinstance(error, openai.APIStatusError):
         response = error.response
         return classify(read_reply(response.status_code, response.headers, response.text), target)
-    if isinstance(error, openai.APIError):
-        # An error object in the middle of a stream; the SDK hands over its inside only.
-        return classify(read_error(error.body or error.message), target)
-    if isinstance(error, openai.OpenAIError):
-        return fault(BadRequestError, target, Reply(message=str(error)))
-    return fault(IncompleteAnswerError, target, Reply(message=f"garbled data: {error}"))
+    is_late = isinstance(error, TimeoutError | openai.APITimeoutError | httpx2.TimeoutException)
+    why = "no answer in time" if is_late else str(error.__cause__ or error)
+    return fault(UnreachableError, target, Reply(message=why))
 
 
 def classify(reply: Reply, target: Target) -> GatewayError:
@@ -325,7 +325,3 @@ def _clean(text: str, key: str) -> str:
         text = text.replace(key, "[key]")
     printable = "".join(char if char.isprintable() else " " for char in text)
     return _KEY_LIKE.sub("[key]", " ".join(printable.split()))
-
-
-def _cause(error: openai.APIConnectionError) -> str:
-    return str(error.__cause__ or error.message)

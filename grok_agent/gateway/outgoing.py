@@ -10,6 +10,7 @@ from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from langchain_core.utils.function_calling import convert_to_openai_function
 from pydantic import BaseModel
 
+from grok_agent.gateway.answer import whole_characters
 from grok_agent.profile import MAX_ADVISED_TEMPERATURE, Profile
 
 log = logging.getLogger("grok_agent")
@@ -62,6 +63,17 @@ def shape_messages(messages: Sequence[BaseMessage], wire: Sequence[dict[str, Any
                 sent["content"] = None if sent.get("tool_calls") else ""
             if reasoning := _reasoning_of(message):
                 sent["reasoning_content"] = reasoning
+
+
+def encodable(value: Any) -> Any:
+    """``value`` with U+FFFD for half characters, as bad file names and torn texts hold them."""
+    if isinstance(value, str):
+        return whole_characters(value)
+    if isinstance(value, list):
+        return [encodable(item) for item in value]
+    if isinstance(value, dict):
+        return {encodable(key): encodable(item) for key, item in value.items()}
+    return value
 
 
 def response_format(schema: object, *, strict: bool) -> Any:
