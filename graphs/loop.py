@@ -35,7 +35,7 @@ from grok_agent.graphs.begin import begin
 from grok_agent.graphs.calls import run_calls
 from grok_agent.graphs.guards import count_repeats, nudge, repeated_too_often, spent
 from grok_agent.graphs.leave import missing_leaves
-from grok_agent.graphs.record import Recorder, keys_of
+from grok_agent.graphs.record import Listener, Recorder, keys_of
 from grok_agent.graphs.request import (
     compose,
     count_request,
@@ -180,9 +180,10 @@ def build(
     budget: Budget,
     checkpointer: BaseCheckpointSaver[Any] | None,
     journal_dir: Path | str | None,
+    on_event: Listener | None,
 ) -> CompiledStateGraph[LoopState, None, RunInput, RunOutput]:
     """The compiled graph; our own limits end a run before LangGraph's limit of steps does."""
-    record = Recorder(journal_dir, hidden=keys_of(model))
+    record = Recorder(journal_dir, keys_of(model), on_event)
     loop = Loop(model, work, budget, record)
     graph = StateGraph(LoopState, input_schema=RunInput, output_schema=RunOutput)
     graph.add_node("survey", _timed(loop.survey, record))

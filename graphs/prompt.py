@@ -22,6 +22,7 @@ from langgraph.graph.state import CompiledStateGraph
 from grok_agent.errors import SettingsError, ToolError
 from grok_agent.graphs.instructions import PROMPT
 from grok_agent.graphs.loop import build
+from grok_agent.graphs.record import Listener
 from grok_agent.graphs.request import image_paths, task_of
 from grok_agent.graphs.state import Budget, LoopState, RunInput, RunOutput
 from grok_agent.graphs.survey import printable
@@ -47,6 +48,7 @@ def prompt_agent(
     budget: Budget | None = None,
     checkpointer: BaseCheckpointSaver[Any] | None = None,
     journal_dir: Path | str | None = None,
+    on_event: Listener | None = None,
 ) -> CompiledStateGraph[LoopState, None, RunInput, RunOutput]:
     """An agent that writes one text-to-image prompt, as a compiled LangGraph graph.
 
@@ -54,6 +56,7 @@ def prompt_agent(
     may be measured, others only inside ``workspace``. The outcome holds the prompt as the dump of a
     :class:`PromptSpec`; with a ``library`` it is saved there and ``prompt_id`` is its number.
     A model without a temperature of its own gets the one for portraits.
+    ``journal_dir`` and ``on_event`` as for :func:`grok_agent.graphs.repository.repository_agent`.
 
     How a run ends is a value in the outcome. Raises :class:`SettingsError` when the graph is run
     without a task; the caller mends it.
@@ -68,6 +71,7 @@ def prompt_agent(
         budget=budget or Budget(),
         checkpointer=checkpointer,
         journal_dir=journal_dir,
+        on_event=on_event,
     )
 
 

@@ -1,6 +1,6 @@
 """Says what happens in a run: to whoever streams the graph, and to the run's journal."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,16 +16,25 @@ from grok_agent.graphs.state import Budget, CheckResult, LoopState
 from grok_agent.graphs.work import Work
 from grok_agent.journal import Journal, run_folder, stamp, without_secrets
 
+Listener = Callable[[Mapping[str, Any]], None]
+"""Hears an event while the run goes on, on the thread that runs the graph's step."""
+
 
 class Recorder:
     """Sends events, documented in :mod:`grok_agent.journal`, while a node of the graph runs.
 
-    ``hidden`` are texts that no event may show. A journal that cannot be written costs one notice
-    a run; the run goes on.
+    ``hidden`` are texts that no event may show; ``on_event`` hears each event as well. A journal
+    that cannot be written costs one notice a run; the run goes on.
     """
 
-    def __init__(self, journal_dir: Path | str | None, hidden: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        journal_dir: Path | str | None,
+        hidden: Sequence[str] = (),
+        on_event: Listener | None = None,
+    ) -> None:
         self._journal_dir = journal_dir
+        self._on_event = on_event
         self._hidden = hidden
         self._unwritable: set[str] = set()
 
@@ -92,7 +101,12 @@ class Recorder:
         stamped = without_secrets(stamp({"event": event, **fields}, run_id), self._hidden)
         if self._journal_dir is not None and run_id and run_id not in self._unwritable:
             self._append(self._journal_dir, run_id, stamped)
-        get_stream_writer()(stamped)
+        self._tell(stamped)
+
+    def _tell(self, event: dict[str, Any]) -> None:
+        get_stream_writer()(event)
+        if self._on_event:
+            self._on_event(event)
 
     def _append(self, journal_dir: Path | str, run_id: str, event: Mapping[str, Any]) -> None:
         try:
@@ -100,7 +114,7 @@ class Recorder:
         except OSError as error:
             self._unwritable.add(run_id)
             text = f"The journal cannot be written: {error}. The run goes on without it."
-            get_stream_writer()(stamp({"event": "notice", "text": text}, run_id))
+            self._tell(stamp({"event": "notice", "text": text}, run_id))
 
 
 def keys_of(model: BaseChatModel) -> list[str]:

@@ -22,6 +22,7 @@ from langgraph.graph.state import CompiledStateGraph
 from grok_agent.errors import SettingsError, ToolError
 from grok_agent.graphs.instructions import repository_system
 from grok_agent.graphs.loop import build
+from grok_agent.graphs.record import Listener
 from grok_agent.graphs.state import Budget, CheckResult, LoopState, RunInput, RunOutput
 from grok_agent.graphs.survey import survey
 from grok_agent.graphs.work import Notice, Verdict
@@ -46,6 +47,7 @@ def repository_agent(
     check: str | None = None,
     checkpointer: BaseCheckpointSaver[Any] | None = None,
     journal_dir: Path | str | None = None,
+    on_event: Listener | None = None,
 ) -> CompiledStateGraph[LoopState, None, RunInput, RunOutput]:
     """An agent that works in ``workspace``, as a compiled LangGraph graph.
 
@@ -54,6 +56,10 @@ def repository_agent(
     must succeed before changed work counts as done; it runs without being asked for. With a
     ``checkpointer`` (also a parent graph's) the graph interrupts itself to ask for leave, see
     :func:`grok_agent.graphs.leave.missing_leaves`. ``journal_dir`` gets a folder for each run.
+
+    ``on_event`` hears the events of :mod:`grok_agent.journal`. LangGraph runs the steps of a custom
+    or message stream on a thread of its own, where Ctrl-C waits for the step to end; a program that
+    follows by ``on_event`` and streams ``values`` is interrupted at once.
 
     How a run ends is a value in the outcome. Raises :class:`SettingsError` for an unknown job, and
     when the graph is run without a task; the caller mends it.
@@ -69,6 +75,7 @@ def repository_agent(
         budget=budget or Budget(),
         checkpointer=checkpointer,
         journal_dir=journal_dir,
+        on_event=on_event,
     )
 
 

@@ -4,6 +4,7 @@ import json
 import string
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ def workspace(tmp_path: Path) -> Workspace:
     return Workspace(tmp_path / "repo")
 
 
-def agent(workspace: Workspace, journal_dir: Path, *turns: Any) -> Any:
+def agent(workspace: Workspace, journal_dir: Path, *turns: Any, **options: Any) -> Any:
     left = list(turns)
 
     def planner(request: ChatRequest) -> Turn:
@@ -40,7 +41,7 @@ def agent(workspace: Workspace, journal_dir: Path, *turns: Any) -> Any:
         return turn
 
     model = offline_model(OfflineGateway(planner=planner), api_key=KEY, max_retries=0)
-    return repository_agent(model, workspace, job="ask", journal_dir=journal_dir)
+    return repository_agent(model, workspace, job="ask", journal_dir=journal_dir, **options)
 
 
 def thread(name: str) -> Any:
@@ -87,6 +88,21 @@ def test_events_are_on_disk_when_the_reader_sees_them(workspace: Workspace, tmp_
     graph = agent(workspace, tmp_path / "runs", READ, DONE)
     for number, event in enumerate(graph.stream({"task": "t"}, thread("r"), stream_mode="custom")):
         assert read_journal(tmp_path / "runs" / "r")[number] == event
+
+
+def test_listener_hears_the_events_on_the_thread_of_the_caller(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    heard: list[Any] = []
+
+    def listen(event: Any) -> None:
+        heard.append((event, threading.current_thread()))
+
+    graph = agent(workspace, tmp_path / "runs", READ, DONE, on_event=listen)
+    for _ in graph.stream({"task": "look"}, thread("r"), stream_mode="values"):
+        pass
+    assert [event for event, _ in heard] == read_journal(tmp_path / "runs" / "r")
+    assert {on for _, on in heard} == {threading.current_thread()}
 
 
 @pytest.mark.parametrize("fatal", [KeyboardInterrupt(), MemoryError("no room")])
