@@ -188,7 +188,7 @@ RULES: tuple[Rule, ...] = (
     Rule(BadRequestError, statuses=(500,), codes="invalid_request"),
     Rule(BadRequestError, statuses=(500,), words="image input is not supported"),
     Rule(BadRequestError, statuses=(None,), codes=r"invalid_request\w*|BadRequestError"),
-    Rule(NotAGatewayError, statuses=(200, 400), html=True),
+    Rule(NotAGatewayError, statuses=(None, 200, 400), html=True),
     Rule(NotAGatewayError, statuses=(404, 405)),
     Rule(OverloadedError, statuses=(None, 408, 409, 425, *range(500, 600))),
     Rule(BadRequestError, statuses=range(400, 500)),
