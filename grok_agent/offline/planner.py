@@ -60,7 +60,7 @@ def planner_of(skills: Sequence[Skill]) -> Planner:
 
 
 def _refuse(words: str) -> Turn:
-    return Turn(content=words, refusal=words)
+    return Turn(content=words, refusal=words, reasoning="None of my skills fits this request.")
 
 
 def _honour(request: ChatRequest, turn: Turn) -> Turn:

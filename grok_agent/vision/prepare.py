@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import io
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
+from grok_agent.context.tokens import image_tokens
 from grok_agent.errors import ToolError
 from grok_agent.profile import GROK_BUILD, ImageLimits
-from grok_agent.vision.decode import Decoded, Original, decode, fit_size
+from grok_agent.vision.decode import Decoded, Original, decode
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
@@ -79,17 +79,10 @@ def prepare(source: Path | bytes | str, limits: ImageLimits = GROK_BUILD.images)
         jpeg=jpeg,
         width=image.width,
         height=image.height,
-        token_estimate=estimate_tokens(image.width, image.height, limits),
+        token_estimate=image_tokens(image.width, image.height, limits),
         sha256=hashlib.sha256(decoded.source_bytes).hexdigest(),
         original=decoded.original,
     )
-
-
-def estimate_tokens(width: int, height: int, limits: ImageLimits = GROK_BUILD.images) -> int:
-    """Prompt tokens a picture of this size in pixels is expected to cost; not a published rule."""
-    fit_width, fit_height = fit_size(width, height, limits)
-    tiles = math.ceil(fit_width / limits.tile_px) * math.ceil(fit_height / limits.tile_px)
-    return limits.tokens_per_tile * (min(tiles, limits.max_tiles) + 1)
 
 
 def data_url(picture: Picture) -> str:
