@@ -27,7 +27,8 @@ BUSY_TIMEOUT_S = 30.0
 def as_tool(
     graph: CompiledStateGraph[LoopState, None, RunInput, RunOutput], name: str, description: str
 ) -> BaseTool:
-    """The agent as a tool with one argument, ``task``; each call is a run of its own.
+    """The agent as a tool with one argument, ``task``; each call is a run of its own, recorded
+    under its caller's thread where there is one.
 
     The message's content says how the run ended and what came out, its artifact is the outcome as
     plain types.

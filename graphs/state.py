@@ -21,6 +21,7 @@ Limit = Literal["", "usd", "steps", "seconds", "input_tokens"]
 class Budget:
     """Where a run ends at the latest; reaching a limit is an outcome, not an error.
 
+    Limits are looked at before each request: a step that has begun goes on to its own time limit.
     ``max_usd`` in US dollars (None: no limit), ``max_steps`` in requests to the model,
     ``max_seconds`` of work (waiting for a person's leave is not counted), ``max_input_tokens`` of
     one request: no request is sent that reaches it, nor the model's safe input.

@@ -11,6 +11,7 @@ from grok_agent.errors import ToolError
 from grok_agent.tools.ripgrep import list_files
 from grok_agent.tools.workspace import Workspace
 
+MAX_TREE_LINES = 120
 MAX_TOP_ENTRIES = 60
 MAX_ENTRIES_PER_FOLDER = 12
 MAX_TREE_TOKENS = 1_400
@@ -67,19 +68,23 @@ def _tree(files: Iterable[str]) -> str:
             folders[head][inner + deeper] += 1
         else:
             top.append(file)
-    blocks = [_folder(name, folders[name]) for name in sorted(folders)] + [
-        _one_line(name) for name in sorted(top)
-    ]
+    # Every folder of the upper level is shown before any is opened.
+    room = (MAX_TREE_LINES - len(folders) - len(top)) // max(len(folders), 1)
+    inside = min(max(room, 0), MAX_ENTRIES_PER_FOLDER)
+    blocks = [_folder(name, folders[name], inside) for name in sorted(folders)]
+    blocks += [_one_line(name) for name in sorted(top)]
     return "\n".join(_limited(blocks, MAX_TOP_ENTRIES))
 
 
-def _folder(name: str, inside: Counter[str]) -> str:
+def _folder(name: str, inside: Counter[str], most: int) -> str:
+    head = f"{_one_line(name)}/ ({inside.total()})"
+    if not most:
+        return head
     lines = [
         f"  {_one_line(entry)} ({number})" if entry.endswith("/") else f"  {_one_line(entry)}"
         for entry, number in sorted(inside.items())
     ]
-    shown = "\n".join(_limited(lines, MAX_ENTRIES_PER_FOLDER, indent="  "))
-    return f"{_one_line(name)}/ ({inside.total()})\n{shown}"
+    return "\n".join([head, *_limited(lines, most, indent="  ")])
 
 
 def _limited(lines: Sequence[str], most: int, indent: str = "") -> Sequence[str]:

@@ -453,7 +453,10 @@ def test_survey_of_many_files_and_long_lines_is_short(repo: Path) -> None:
             (repo / f"folder-{folder}" / f"some-module-{file}.py").touch()
     for name in ("README.md", "AGENTS.md", "CLAUDE.md"):
         (repo / name).write_text("汉字" * 500_000)
-    assert count(survey(Workspace(repo))) < 4_500
+    text = survey(Workspace(repo))
+    assert count(text) < 4_500
+    assert "folder-0/ (20)\nfolder-1/ (20)\n" in text  # none is opened before all are shown
+    assert "... and 24 more" in text
 
 
 @given(st.text())
