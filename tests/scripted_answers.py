@@ -2,6 +2,8 @@
 
 import json
 import re
+import struct
+import zlib
 from typing import Any
 
 from grok_agent.offline.wire import ChatRequest, ToolCall, Turn
@@ -36,3 +38,16 @@ def call(name: str, chat: ChatRequest) -> ToolCall:
         text = customer[1] if customer else ""
         return ToolCall(name, {"customer_name": text, "description": "a company"})
     return ToolCall(name, ARGUMENTS.get(name, {}))
+
+
+def png(side: int = 32) -> bytes:
+    """A black square of ``side`` pixels."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        checked = name + data
+        return struct.pack(">I", len(data)) + checked + struct.pack(">I", zlib.crc32(checked))
+
+    header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
+    pixels = zlib.compress((b"\0" * (side + 1)) * side)
+    parts = chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + parts

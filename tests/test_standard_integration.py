@@ -1,7 +1,5 @@
 """LangChain's own integration tests for chat models, against the embedded gateway."""
 
-import struct
-import zlib
 from typing import Any, Literal
 
 import httpx
@@ -10,26 +8,13 @@ import pytest
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage
 from langchain_tests.integration_tests import ChatModelIntegrationTests
-from scripted_answers import answer
+from scripted_answers import answer, png
 
 from grok_agent.chat_model import ChatGrokBuild
 from grok_agent.offline import BASE_URL
 from grok_agent.offline.gateway import OfflineGateway
 from grok_agent.offline.transport import AsyncOfflineTransport, OfflineTransport
 from grok_agent.profile import OFFLINE_MODEL
-
-
-def png(side: int = 32) -> bytes:
-    """A black square of ``side`` pixels."""
-
-    def chunk(name: bytes, data: bytes) -> bytes:
-        checked = name + data
-        return struct.pack(">I", len(data)) + checked + struct.pack(">I", zlib.crc32(checked))
-
-    header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
-    pixels = zlib.compress((b"\0" * (side + 1)) * side)
-    parts = chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + parts
 
 
 @pytest.fixture(autouse=True)
