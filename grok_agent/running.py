@@ -1,10 +1,7 @@
 """One run from the command line: build the agent, show its events, ask for leave, exit code."""
 
 import json
-import os
-import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,6 +49,7 @@ def exit_codes(*, as_json: bool = False, as_jsonl: bool = False) -> Iterator[Non
         raise typer.Exit(code_of_error(error)) from None
     except KeyboardInterrupt:
         print(INTERRUPTION, file=sys.stderr)
+        _print_failure(INTERRUPTION, "KeyboardInterrupt", as_json=as_json, as_jsonl=as_jsonl)
         raise typer.Exit(INTERRUPTED) from None
     except BrokenPipeError:  # the reader of our output has closed it: nothing is left to say
         sys.stderr.close()
@@ -98,6 +96,7 @@ def run_repository_job(
             f"{repo} is an empty folder: there is nothing to {job}.",
             next_step="Name another folder with --repo.",
         )
+    show = console.reporter(as_json=as_json, as_jsonl=as_jsonl)
     graph = repository_agent(
         model(),
         workspace,
@@ -106,8 +105,9 @@ def run_repository_job(
         check=check,
         checkpointer=InMemorySaver(),
         journal_dir=settings.state_dir / "runs",
+        on_event=show.event,
     )
-    _finish(graph, {"task": task}, settings, as_json=as_json, as_jsonl=as_jsonl)
+    _finish(graph, {"task": task}, show, settings, as_json=as_json, as_jsonl=as_jsonl)
 
 
 def run_prompt(
@@ -126,15 +126,17 @@ def run_prompt(
 
     for image in images:
         prepare(image)  # an unusable picture ends the command before anything is sent
+    show = console.reporter(as_json=as_json, as_jsonl=as_jsonl)
     with PromptLibrary(settings.state_dir / "library.sqlite3") as library:
         graph = prompt_agent(
             model(),
             library=library,
             budget=_budget(settings),
             journal_dir=settings.state_dir / "runs",
+            on_event=show.event,
         )
         given = {"task": text, "images": [str(image.resolve()) for image in images]}
-        _finish(graph, given, settings, as_json=as_json, as_jsonl=as_jsonl)
+        _finish(graph, given, show, settings, as_json=as_json, as_jsonl=as_jsonl)
 
 
 def show_features(image: Path, *, as_json: bool) -> None:
@@ -188,6 +190,7 @@ def _budget(settings: "Settings") -> "Budget":
 def _finish(
     graph: "CompiledStateGraph[Any, Any, Any, Any]",
     given: dict[str, Any],
+    show: console.Reporter,
     settings: "Settings",
     *,
     as_json: bool,
@@ -197,8 +200,7 @@ def _finish(
     from grok_agent.journal import new_run_id
 
     run_id = new_run_id()
-    show = console.reporter(as_json=as_json, as_jsonl=as_jsonl)
-    with show, _leaving_at_once(show, as_json=as_json, as_jsonl=as_jsonl):
+    with show:
         outcome = Outcome.from_dict(_drive(graph, given, run_id, show))
     journal = settings.state_dir / "runs" / run_id / "journal.jsonl"
     console.print_outcome(
@@ -217,52 +219,18 @@ def _drive(
     run_id: str,
     show: console.Reporter,
 ) -> dict[str, Any]:
-    """Stream the graph to its end; each question on the way goes to the terminal."""
+    """Run the graph to its end; each question on the way goes to the terminal.
+
+    Events come by the listener and not by a stream, since for a stream LangGraph runs the steps
+    on another thread, where Ctrl-C would have to wait for the request under way.
+    """
     from langgraph.types import Command
 
     config: Any = {"configurable": {"thread_id": run_id}}
-    step: Any = given
-    while True:
-        questions: list[Any] = []
-        state: dict[str, Any] = {}
-        parts: Any = graph.stream(step, config, stream_mode=["custom", "values"])
-        for mode, part in parts:
-            if mode == "custom":
-                show.event(part)
-            elif "__interrupt__" in part:
-                questions = list(part["__interrupt__"])
-            else:
-                state = part
-        if not questions:
-            return dict(state["outcome"])
-        step = Command(resume=show.ask_leave(questions[0].value))
-
-
-@contextmanager
-def _leaving_at_once(show: console.Reporter, *, as_json: bool, as_jsonl: bool) -> Iterator[None]:
-    """Let Ctrl-C end the program now: edits are whole files and the journal is written by lines.
-
-    Raising KeyboardInterrupt would wait for the request under way, which may take minutes.
-    """
-
-    def leave(*_: object) -> None:
-        from grok_agent.tools.process import end_all
-
-        end_all()
-        show.__exit__(None, None, None)
-        print(INTERRUPTION, file=sys.stderr, flush=True)
-        _print_failure(INTERRUPTION, "KeyboardInterrupt", as_json=as_json, as_jsonl=as_jsonl)
-        sys.stdout.flush()
-        os._exit(INTERRUPTED)
-
-    if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread is told of signals
-        return
-    before = signal.signal(signal.SIGINT, leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
+    state = graph.invoke(given, config)
+    while questions := state.get("__interrupt__"):
+        state = graph.invoke(Command(resume=show.ask_leave(questions[0].value)), config)
+    return dict(state["outcome"])
 
 
 def _report_failure(error: GrokAgentError, *, as_json: bool, as_jsonl: bool) -> None:

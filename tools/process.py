@@ -14,8 +14,6 @@ from typing import BinaryIO
 GRACE_S = 1.0  # between SIGTERM and SIGKILL
 POLL_S = 0.02
 
-_alive: set[subprocess.Popen[bytes]] = set()
-
 
 @dataclass(frozen=True)
 class Ended:
@@ -50,23 +48,15 @@ def run_to_end(
         start_new_session=sys.platform != "win32",
         creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
     )
-    _alive.add(process)
     try:
         killed = _watch(process, output, time.monotonic() + deadline_s, max_output_bytes)
     finally:
         _end_group(process)
-        _alive.discard(process)
     if killed:
         return Ended(None, killed)
     if process.returncode < 0:
         return Ended(None, f"signal {-process.returncode}")
     return Ended(process.returncode)
-
-
-def end_all() -> None:
-    """End every group that runs now, for a program that is about to exit at once."""
-    for process in tuple(_alive):
-        _end_group(process)
 
 
 def _watch(
