@@ -14,12 +14,13 @@ from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from langchain_openai.chat_models.base import BaseChatOpenAI
-from pydantic import Field, SecretStr, model_validator
+from pydantic import ConfigDict, Field, SecretStr, model_validator
 
 from grok_agent.errors import SettingsError
 from grok_agent.gateway.answer import reasoning_in
 from grok_agent.gateway.calls import ask, ask_async, stream, stream_async
-from grok_agent.gateway.client import conversation_header, isolate, sendable_key, timeouts
+from grok_agent.gateway.client import conversation_header, isolate, timeouts
+from grok_agent.gateway.defaults import FROM_SETTINGS, fill
 from grok_agent.gateway.faults import Target
 from grok_agent.gateway.outgoing import (
     advise_temperature,
@@ -31,14 +32,6 @@ from grok_agent.gateway.outgoing import (
 from grok_agent.gateway.structured import structured_output
 from grok_agent.profile import Profile, profile_of
 from grok_agent.settings import Settings
-
-_SPELLINGS = {
-    "model_name": "model",
-    "openai_api_key": "api_key",
-    "openai_api_base": "base_url",
-    "request_timeout": "timeout",
-}
-"""LangChain's long names for fields, as they come back when a saved model is loaded."""
 
 
 class ChatGrokBuild(BaseChatOpenAI):
@@ -56,11 +49,13 @@ class ChatGrokBuild(BaseChatOpenAI):
     Raises SettingsError (MissingKeyError without a key) for values that cannot be used.
     """
 
+    model_config = ConfigDict(hide_input_in_errors=True)  # the key is a part of the input
+
     conversation_id: str | None = None
     """Keeps a conversation on one server, where its prefix is cached; also an argument of a call.
     LangGraph's thread id is a good one."""
 
-    connect_timeout_s: float | None = None
+    connect_timeout_s: float | None = Field(default=None, gt=0)
     openai_proxy: str | None = None
     stream_usage: bool | None = True
     use_responses_api: bool | None = Field(default=False, frozen=True)
@@ -68,26 +63,7 @@ class ChatGrokBuild(BaseChatOpenAI):
     @model_validator(mode="before")
     @classmethod
     def _fill_from_settings(cls, values: dict[str, Any]) -> dict[str, Any]:
-        values = {_SPELLINGS.get(name, name): value for name, value in values.items()}
-        values["use_responses_api"] = False
-        key = values.get("api_key")
-        settings = Settings.from_env(
-            base_url=values.get("base_url"),
-            api_key=None if callable(key) else key,
-            model=values.get("model"),
-        )
-        values["base_url"] = settings.base_url
-        values["model"] = settings.model
-        if not callable(key):
-            values["api_key"] = SecretStr(sendable_key(settings))
-        for name, default in (
-            ("timeout", settings.request_timeout_s),
-            ("connect_timeout_s", settings.connect_timeout_s),
-            ("max_retries", settings.max_retries),
-        ):
-            if values.get(name) is None:
-                values[name] = default
-        return values
+        return {**fill(values), "use_responses_api": False}
 
     @model_validator(mode="after")
     def validate_environment(self) -> Self:
@@ -100,21 +76,14 @@ class ChatGrokBuild(BaseChatOpenAI):
                 continue  # an asynchronous function for a key serves asynchronous calls only
             isolate(client, headers=self.default_headers, organization=organization)
             if isinstance(self.request_timeout, int | float):
-                client.timeout = timeouts(self.connect_timeout_s or 0, self.request_timeout)
+                client.timeout = timeouts(self.connect_timeout_s, self.request_timeout)
         advise_temperature(self.temperature)
         return self
 
     @classmethod
     def from_settings(cls, settings: Settings, **kwargs: Any) -> Self:
         """The model that ``settings`` describe; ``kwargs`` win over them."""
-        values = {
-            "base_url": settings.base_url,
-            "api_key": settings.require_key(),
-            "model": settings.model,
-            "timeout": settings.request_timeout_s,
-            "connect_timeout_s": settings.connect_timeout_s,
-            "max_retries": settings.max_retries,
-        }
+        values = {name: getattr(settings, field) for name, field in FROM_SETTINGS.items()}
         return cls(**{**values, **kwargs})
 
     @property

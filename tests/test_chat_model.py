@@ -17,7 +17,7 @@ import pytest
 from langchain_core.exceptions import OutputParserException
 from langchain_core.load import dumpd, dumps, load
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from scripted_answers import png
 
 from grok_agent.chat_model import ChatGrokBuild
@@ -107,6 +107,21 @@ def test_from_settings() -> None:
     assert (model.max_retries, model.temperature) == (7, 0.5)
 
 
+def test_given_settings_are_not_mixed_with_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = Settings(base_url="http://g.example/v1", api_key="k")
+    monkeypatch.setenv("GROK_MAX_USD", "much")
+    assert ChatGrokBuild.from_settings(settings).openai_api_base == "http://g.example/v1"
+    with pytest.raises(SettingsError, match="GROK_MAX_USD"):
+        ChatGrokBuild(api_key="k")
+
+
+def test_time_outs_of_httpx_are_taken_as_they_are() -> None:
+    given = httpx2.Timeout(3, connect=1)
+    assert ChatGrokBuild(api_key="k", timeout=given).root_client.timeout == given
+
+
 def test_no_key() -> None:
     with pytest.raises(MissingKeyError, match="GROK_API_KEY"):
         ChatGrokBuild()
@@ -178,6 +193,13 @@ def test_the_key_never_prints(caplog: pytest.LogCaptureFixture) -> None:
         shown.append(traceback.format_exc())
     assert len(shown) == 9
     assert KEY not in "".join(shown) + caplog.text
+
+
+@pytest.mark.parametrize("wrong", [{"n": 0}, {"temperature": "hot"}, {"model": ""}])
+def test_a_wrong_argument_does_not_print_the_key(wrong: dict[str, Any]) -> None:
+    with pytest.raises((ValidationError, SettingsError)) as caught:
+        ChatGrokBuild(api_key=KEY, **wrong)
+    assert KEY not in "".join(traceback.format_exception_only(caught.value))
 
 
 def test_a_gateway_that_repeats_the_key_does_not_print_it_either() -> None:

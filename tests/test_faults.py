@@ -218,6 +218,11 @@ def test_long_words_are_cut_and_keys_removed() -> None:
     assert len(str(found)) < 700
 
 
+def test_a_key_that_is_a_word_is_not_cut_out_of_others() -> None:
+    found = classify(read_reply(503, {}, error("not known")), Target("http://g/v1", "m", "k"))
+    assert "not known" in str(found)
+
+
 def test_an_unknown_model_is_named_with_those_on_offer() -> None:
     model = offline_model(OfflineGateway(models=("grok-build-0.1", "other")), model="grok-9")
     with pytest.raises(UnknownModelError, match=r"'grok-9'.*one that it serves: grok-build-0.1, o"):

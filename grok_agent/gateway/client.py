@@ -34,7 +34,7 @@ def isolate(
     client._custom_headers = dict(headers or {})  # has no public way to unset
 
 
-def timeouts(connect_s: float, read_s: float) -> httpx2.Timeout:
+def timeouts(connect_s: float | None, read_s: float) -> httpx2.Timeout:
     """``connect_s`` seconds for a connection, ``read_s`` between two pieces of an answer."""
     return httpx2.Timeout(read_s, connect=connect_s)
 

@@ -263,6 +263,7 @@ SDK_FAILURES = (
 """What a call through the SDK can raise; ``fault_of`` turns each into one of our errors."""
 
 _MESSAGE_CHARS = 400
+_KEY_CHARS = 8  # a shorter one is a word, not a secret, and would be found in other words
 _KEY_LIKE = re.compile(r"\b(?:sk|xai|gsk|key)-[\w-]{8,}|(?<=Bearer )\S+")
 
 
@@ -321,7 +322,7 @@ def _quoted(reply: Reply, key: str) -> str:
 
 def _clean(text: str, key: str) -> str:
     """``text`` on one line, without control characters, and without the key."""
-    if key:
+    if len(key) >= _KEY_CHARS:
         text = text.replace(key, "[key]")
     printable = "".join(char if char.isprintable() else " " for char in text)
     return _KEY_LIKE.sub("[key]", " ".join(printable.split()))
