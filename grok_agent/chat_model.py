@@ -20,6 +20,7 @@ from grok_agent.errors import SettingsError
 from grok_agent.gateway.answer import reasoning_in
 from grok_agent.gateway.calls import ask, ask_async, stream, stream_async
 from grok_agent.gateway.client import conversation_header, isolate, timeouts
+from grok_agent.gateway.connections import async_client, sync_client
 from grok_agent.gateway.defaults import FROM_SETTINGS, fill
 from grok_agent.gateway.faults import Target
 from grok_agent.gateway.outgoing import (
@@ -56,6 +57,7 @@ class ChatGrokBuild(BaseChatOpenAI):
     LangGraph's thread id is a good one."""
 
     connect_timeout_s: float | None = Field(default=None, gt=0)
+    http_socket_options: Sequence[tuple[int, int, int]] | None = ()  # ``connections`` sets them
     openai_proxy: str | None = None
     stream_usage: bool | None = True
     use_responses_api: bool | None = Field(default=False, frozen=True)
@@ -69,6 +71,9 @@ class ChatGrokBuild(BaseChatOpenAI):
     def validate_environment(self) -> Self:
         """Let the parent build the clients, then take out what came from ``OPENAI_*`` variables."""
         organization = self.openai_organization
+        if self.openai_proxy is None:
+            self.http_client = self.http_client or sync_client()
+            self.http_async_client = self.http_async_client or async_client()
         super().validate_environment()  # type: ignore[operator]
         self.openai_organization = organization
         for client in (self.root_client, self.root_async_client):

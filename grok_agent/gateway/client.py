@@ -9,6 +9,7 @@ import httpx2
 import openai
 
 from grok_agent.errors import SettingsError
+from grok_agent.gateway.connections import sync_client
 from grok_agent.gateway.faults import SDK_FAILURES, NotAGatewayError, Target, fault, fault_of
 from grok_agent.gateway.replies import Reply
 from grok_agent.settings import Settings
@@ -68,7 +69,7 @@ def list_models(settings: Settings, http_client: httpx2.Client | None = None) ->
     client = openai.OpenAI(
         base_url=settings.base_url,
         api_key=target.key,
-        http_client=http_client,
+        http_client=http_client or sync_client(),
         max_retries=settings.max_retries,
         timeout=timeouts(settings.connect_timeout_s, settings.request_timeout_s),
     )
@@ -77,9 +78,6 @@ def list_models(settings: Settings, http_client: httpx2.Client | None = None) ->
         body = client.models.with_raw_response.list().text
     except SDK_FAILURES as error:
         raise fault_of(error, target) from None
-    finally:
-        if http_client is None:
-            client.close()
     names = _model_names(body)
     if names is None:
         raise fault(NotAGatewayError, target, Reply(message="no list of models"))

@@ -1,6 +1,7 @@
 """Serves an embedded gateway on loopback, for clients in other processes."""
 
 import ipaddress
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -139,7 +140,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._linger()
             return
         headers = {name.lower(): value for name, value in self.headers.items()}
-        path = unquote(self.path.partition("?")[0])
+        target = re.sub("^https?://[^/]*", "", self.path)  # proxies are sent whole addresses
+        path = unquote(target.partition("?")[0])
         self._write(self.server.gateway.handle(Request(self.command, path, headers, body)))
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = answer
