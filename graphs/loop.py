@@ -33,6 +33,7 @@ from grok_agent.graphs.answers import last_answer, last_words
 from grok_agent.graphs.ask import Model, failure
 from grok_agent.graphs.begin import begin
 from grok_agent.graphs.calls import run_calls
+from grok_agent.graphs.display import DrawnLocally
 from grok_agent.graphs.guards import count_repeats, nudge, repeated_too_often, spent
 from grok_agent.graphs.leave import missing_leaves
 from grok_agent.graphs.record import Listener, Recorder, keys_of
@@ -202,6 +203,7 @@ def build(
     graph.add_conditional_edges("verify", _unless_stopped("guard"), ["guard", "finish"])
     graph.add_edge("finish", END)
     compiled = graph.compile(checkpointer=checkpointer, name=name)
+    compiled.__class__ = DrawnLocally  # ``compile`` names its own class
     return compiled.with_config(recursion_limit=NODES_PER_REQUEST * budget.max_steps + 10)
 
 

@@ -508,3 +508,10 @@ def test_langgraphs_limit_of_a_parent_ends_in_an_outcome(repo: Path, limit: int)
     assert "recursion_limit" in outcome.reason
     parent = parent_of(agent)
     parent.invoke({"messages": [HumanMessage("look")]}, {"recursion_limit": limit})
+
+
+def test_a_notebook_draws_the_graph_without_the_network(repo: Path) -> None:
+    graph = repository_agent(offline_model(), Workspace(repo))
+    drawn = graph.with_config(tags=["copied"])._repr_mimebundle_()
+    assert "call_model" in drawn["text/vnd.mermaid"]
+    assert set(drawn) == {"text/plain", "text/vnd.mermaid"}
