@@ -3,6 +3,7 @@ environment and of ``.env``."""
 
 import os
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -24,6 +25,9 @@ VARIABLES: dict[str, tuple[str, ...]] = {
     "max_usd": ("GROK_MAX_USD",),
     "max_steps": ("GROK_MAX_STEPS",),
     "max_seconds": ("GROK_MAX_SECONDS",),
+    "max_usd_per_day": ("GROK_MAX_USD_PER_DAY",),
+    "currency": ("GROK_CURRENCY",),
+    "currency_rate": ("GROK_CURRENCY_RATE",),
     "state_dir": ("GROK_STATE_DIR",),
 }
 """Environment variables by field; the first that is set and not blank wins."""
@@ -32,7 +36,8 @@ VARIABLES: dict[str, tuple[str, ...]] = {
 class Settings(BaseModel):
     """Frozen settings. Three values move to another gateway: base_url, api_key, model.
 
-    Times are in seconds, money in US dollars. The key is held as a secret and never printed.
+    Times are in seconds, money in US dollars; ``max_usd_per_day`` counts days in UTC, and
+    ``currency_rate`` is the price of one dollar in ``currency``. The key is held as a secret and never printed.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -46,6 +51,9 @@ class Settings(BaseModel):
     max_usd: float = Field(default=1.0, gt=0)
     max_steps: int = Field(default=60, gt=0)
     max_seconds: float = Field(default=1800, gt=0)
+    max_usd_per_day: float | None = Field(default=None, gt=0)
+    currency: str = "CNY"
+    currency_rate: Decimal | None = Field(default=None, gt=0)
     state_dir: Path = Field(default_factory=lambda: user_state_path("grok-agent", appauthor=False))
 
     @field_validator("base_url")
@@ -55,6 +63,14 @@ class Settings(BaseModel):
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"{url!r} is no http(s) URL")
         return url.strip().rstrip("/")
+
+    @field_validator("currency")
+    @classmethod
+    def _is_currency(cls, name: str) -> str:
+        code = name.strip().upper()
+        if len(code) != 3 or not (code.isascii() and code.isalpha()):
+            raise ValueError(f"{name!r} is no code of three letters, such as CNY")
+        return code
 
     @classmethod
     def from_env(
