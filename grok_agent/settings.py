@@ -37,7 +37,8 @@ class Settings(BaseModel):
     """Frozen settings. Three values move to another gateway: base_url, api_key, model.
 
     Times are in seconds, money in US dollars; ``max_usd_per_day`` counts days in UTC, and
-    ``currency_rate`` is the price of one dollar in ``currency``. The key is held as a secret and never printed.
+    ``currency_rate`` is the price of one dollar in ``currency``. The key is held as a secret and
+    never printed.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

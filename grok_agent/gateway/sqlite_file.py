@@ -1,5 +1,6 @@
 """One SQLite file of this program: opened, recognised, and its troubles said in plain words."""
 
+import os
 import sqlite3
 import threading
 import time
@@ -36,6 +37,7 @@ class SqliteFile:
         self._busy_s = busy_s
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
+        self._process = 0
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -57,6 +59,9 @@ class SqliteFile:
             self._connection = None
 
     def _open(self) -> sqlite3.Connection:
+        if self._connection and self._process != os.getpid():
+            _INHERITED.append(self._connection)
+            self._connection = None
         if self._connection is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             connection = sqlite3.connect(
@@ -67,7 +72,7 @@ class SqliteFile:
             except (sqlite3.Error, SettingsError):
                 connection.close()
                 raise
-            self._connection = connection
+            self._connection, self._process = connection, os.getpid()
         return self._connection
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
@@ -121,6 +126,9 @@ class SqliteFile:
                 f"The {self._kind.name} {self.path} {what} ({error}).", next_step=next_step
             ) from None
 
+
+_INHERITED: list[sqlite3.Connection] = []
+"""Connections of a parent process: SQLite wants them neither used nor closed after a fork."""
 
 _MEANINGS = (
     ("locked", "is held by another program", "Try again when that program has ended."),
