@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, Self
+from urllib.parse import urlsplit
 
 from grok_agent.gateway.answer import whole_characters
 from grok_agent.gateway.faults import Target
@@ -12,7 +13,6 @@ from grok_agent.gateway.ledger import (
     TICKS_PER_USD,
     Cost,
     Usage,
-    is_same_model,
     price,
     usage_from_wire,
 )
@@ -78,7 +78,7 @@ class Attempt:
             status=status,
             estimated=cost.basis == "list_price" and (estimated or status != "whole"),
             key_alias=key_alias(target.key),
-            base_url=target.address,
+            base_url=_place(target.address),
             **rest,
         )
 
@@ -95,12 +95,6 @@ class Attempt:
         """Whether money flowed, or may have: not where the embedded gateway answered."""
         return self.cost.basis != "offline"
 
-    @property
-    def other_model(self) -> str:
-        """The model that served, where it is another than the one asked; else empty."""
-        known = not self.model_served or is_same_model(self.model_asked, self.model_served)
-        return "" if known or not self.was_billed else self.model_served
-
 
 def key_alias(key: str) -> str:
     """A short name for ``key`` that tells keys apart and does not give them away."""
@@ -111,6 +105,11 @@ def key_alias(key: str) -> str:
 def storable(text: str) -> str:
     """``text`` in whole characters, cut to ``MAX_TEXT``."""
     return whole_characters(text)[:MAX_TEXT]
+
+
+def _place(address: str) -> str:
+    """``address`` without its query, in which some relays take a key."""
+    return urlsplit(address)._replace(query="", fragment="").geturl()
 
 
 def _usage(wire: Mapping[str, Any] | None) -> Usage | None:

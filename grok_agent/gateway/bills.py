@@ -13,7 +13,7 @@ from grok_agent.errors import SettingsError, SpendingCapError
 from grok_agent.gateway.attempt import Attempt, storable
 from grok_agent.gateway.ledger import TICKS_PER_USD, Cost, Usage
 from grok_agent.gateway.sqlite_file import Kind, SqliteFile
-from grok_agent.gateway.totals import By, Total, sums_query
+from grok_agent.gateway.totals import SERVED, By, Substitution, Total, substitutions, sums_query
 
 BILLS_VERSION = 1
 BUSY_S = 5.0
@@ -125,6 +125,12 @@ class Bills:
             rows = connection.execute(sums_query(by), (_time(since),)).fetchall()
         return [Total.of(row) for row in rows]
 
+    def substitutions(self, since: datetime | None = None) -> list[Substitution]:
+        """Where another model has answered than the one asked; ``since`` is included."""
+        with self._file.reading() as connection:
+            rows = connection.execute(SERVED, (_time(since),)).fetchall()
+        return substitutions(rows)
+
     def attempts(self, since: datetime | None = None, *, page: int = 1000) -> Iterator[Attempt]:
         """All attempts as they came, read ``page`` at a time; ``since`` is included."""
         last = 0
@@ -191,9 +197,9 @@ _NEXT_STEPS = {
 
 
 @cache
-def bills_of(path: Path) -> Bills:
-    """The one store of this process for the file ``path``."""
-    return Bills(path)
+def bills_of(state_dir: Path) -> Bills:
+    """The ledger below ``state_dir``: one store for all models of this process."""
+    return Bills(state_dir / "bills.sqlite3")
 
 
 def _time(moment: datetime | None) -> str:

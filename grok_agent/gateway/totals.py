@@ -1,9 +1,10 @@
 """Sums over the ledger, exact to the tick: by day, model, thread, key or call."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, Self
 
-from grok_agent.gateway.ledger import Usage
+from grok_agent.gateway.ledger import Usage, is_same_model
 
 By = Literal["day", "model", "thread", "key", "call"]
 
@@ -31,6 +32,11 @@ SELECT {group},
     count(*) FILTER (WHERE basis = 'offline'),
     sum(ticks) FILTER (WHERE basis = 'offline')
 FROM attempts WHERE at >= ? GROUP BY 1 ORDER BY min(id)
+"""
+
+SERVED = """
+SELECT model_asked, model_served, count(*) FROM attempts
+WHERE at >= ? AND basis <> 'offline' AND model_served <> '' GROUP BY 1, 2 ORDER BY 1, 2
 """
 
 
@@ -90,3 +96,17 @@ class Total:
 def sums_query(by: By) -> str:
     """A query for the rows of :meth:`Total.of`; its one parameter is the earliest time."""
     return _SUMS.format(group=_GROUPS[by])
+
+
+@dataclass(frozen=True)
+class Substitution:
+    """How many requests for the model ``asked`` another one has ``served``."""
+
+    asked: str
+    served: str
+    requests: int
+
+
+def substitutions(rows: Iterable[tuple[str, str, int]]) -> list[Substitution]:
+    """Those of the ``rows`` of SERVED whose models differ by more than a prefix or a date."""
+    return [Substitution(*row) for row in rows if not is_same_model(row[0], row[1])]
