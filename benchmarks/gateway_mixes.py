@@ -129,9 +129,9 @@ MIXES = {
         Mix(
             "outage-5",
             Levels(wall=1.4, outage_requests=25),
-            limits=Limits(outages=(Outage(1.0, 6.0),)),
+            limits=Limits(outages=(Outage(0.5, 5.5),)),
         ),
-        Mix("outage-30", Levels(outage_requests=40), limits=Limits(outages=(Outage(1.0, 31.0),))),
+        Mix("outage-30", Levels(outage_requests=40), limits=Limits(outages=(Outage(0.5, 30.5),))),
         Mix("thirteen", Levels(0.998, 0.42), dict.fromkeys(_THIRTEEN, 0.23 / len(_THIRTEEN))),
         Mix("refusals", Levels(), refusals=REFUSALS),
     )
