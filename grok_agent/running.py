@@ -186,6 +186,7 @@ def show_usage(
     ``in_currency`` insists on amounts in the local currency, which else follow from a rate.
     """
     from grok_agent.gateway.bills import bills_of
+    from grok_agent.gateway.edge import LEDGER_FILE
     from grok_agent.usage_report import Currency, Report, moment, render, write_csv
 
     start = moment(since) if since else None
@@ -196,7 +197,7 @@ def show_usage(
             next_step="Add --rate, the price of one US dollar, or set GROK_CURRENCY_RATE.",
         )
     currency = Currency(settings.currency, rate) if rate is not None else None
-    bills = bills_of(settings.state_dir)
+    bills = bills_of(settings.state_dir / LEDGER_FILE)
     if csv:
         written = write_csv(bills, csv, since=start, currency=currency)
         where = "standard output" if str(csv) == "-" else csv

@@ -27,7 +27,7 @@ TARGET = Target("https://relay.example/v1", GROK_BUILD.name, "sk-secret")
 
 @pytest.fixture
 def bills(tmp_path: Path) -> Bills:
-    return Bills(tmp_path / "账单" / "bills.sqlite3")
+    return Bills(tmp_path / "账单" / "ledger.sqlite3")
 
 
 def usage(prompt: int, output: int = 0, cached: int = 0, **more: Any) -> dict[str, Any]:
@@ -212,15 +212,15 @@ def test_a_cap_below_zero_is_refused(usd: float) -> None:
 def test_threads_share_one_ledger(tmp_path: Path) -> None:
     def record_some() -> None:
         for _ in range(50):
-            bills_of(tmp_path).record(billed(1))
+            bills_of(tmp_path / "ledger.sqlite3").record(billed(1))
 
     threads = [threading.Thread(target=record_some) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert whole(bills_of(tmp_path)).ticks == 200
-    bills_of(tmp_path).close()
+    assert whole(bills_of(tmp_path / "ledger.sqlite3")).ticks == 200
+    bills_of(tmp_path / "ledger.sqlite3").close()
 
 
 WRITER = """
@@ -235,7 +235,7 @@ for ticks in range(100):
 
 
 def test_two_processes_open_and_write_one_new_file(tmp_path: Path) -> None:
-    path = tmp_path / "bills.sqlite3"
+    path = tmp_path / "ledger.sqlite3"
     writers = [subprocess.Popen([sys.executable, "-c", WRITER, str(path)]) for _ in "ab"]
     assert [writer.wait(timeout=120) for writer in writers] == [0, 0]
     assert (whole(Bills(path)).requests, whole(Bills(path)).ticks) == (200, 2 * sum(range(100)))
@@ -293,7 +293,7 @@ def garbage(path: Path) -> None:
 def test_a_file_that_cannot_be_used_is_left_alone_and_stops_no_request(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, spoil: Any, words: str
 ) -> None:
-    path = tmp_path / "bills.sqlite3"
+    path = tmp_path / "ledger.sqlite3"
     spoil(path)
     before = path.read_bytes() if path.is_file() else b""
     bills = Bills(path)
@@ -311,7 +311,7 @@ def test_a_file_that_cannot_be_used_is_left_alone_and_stops_no_request(
 
 
 def test_what_could_not_be_written_is_written_later(tmp_path: Path) -> None:
-    path = tmp_path / "state" / "bills.sqlite3"
+    path = tmp_path / "state" / "ledger.sqlite3"
     path.parent.write_text("in the way")
     bills = Bills(path)
     bills.record(billed(1))
@@ -342,7 +342,7 @@ print(sum(total.ticks for total in bills.totals()))
 @pytest.mark.skipif(sys.platform == "win32", reason="limits on file sizes are a POSIX feature")
 def test_a_disk_without_room_is_told_once_and_loses_nothing(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", FULL_DISK, str(tmp_path / "bills.sqlite3")],
+        [sys.executable, "-c", FULL_DISK, str(tmp_path / "ledger.sqlite3")],
         capture_output=True,
         text=True,
         check=True,

@@ -197,9 +197,9 @@ _NEXT_STEPS = {
 
 
 @cache
-def bills_of(state_dir: Path) -> Bills:
-    """The ledger below ``state_dir``: one store for all models of this process."""
-    return Bills(state_dir / "bills.sqlite3")
+def bills_of(path: Path) -> Bills:
+    """The one store of this process for the file ``path``, shared by all its models."""
+    return Bills(path)
 
 
 def _time(moment: datetime | None) -> str:
