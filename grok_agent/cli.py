@@ -241,6 +241,23 @@ def usage(
         )
 
 
+@app.command(epilog="Example: grok-agent doctor --base-url https://4sapi.com/v1")
+def doctor(
+    as_json: AsJson = False,
+    offline: Offline = False,
+    base_url: BaseUrl = None,
+    model: Model = None,
+) -> None:
+    """Find out with a few cheap requests what a gateway can do, and remember it."""
+    from grok_agent.running import exit_codes
+
+    with exit_codes(as_json=as_json):
+        from grok_agent.doctor import run_doctor
+
+        settings = _settings(offline, base_url=base_url, model=model)
+        run_doctor(settings, offline=offline, as_json=as_json)
+
+
 @app.command()
 def version() -> None:
     """Print the versions of this program and of what it stands on."""
