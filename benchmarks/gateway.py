@@ -8,8 +8,9 @@ their content. Ends with 1 where a level is missed.
 Columns: jobs answered rightly, answers handed on as whole that are wrong (``corrupt``), time from
 the first job's offer to the last one's end over the ideal time, requests beyond the one that a
 success needs (``wasted``, per success), requests during an outage, repeats of requests that had
-been refused for good, CPU seconds of the client. Of the seeds stands the worst for the first two
-and for outage and repeats, else the median.
+been refused for good, what our ledger says beyond the server's bill in ticks (and how many of the
+answers that were cut before their bill came it does not list), CPU seconds of the client. Of the
+seeds stands the median for time, waste and CPU, else the worst.
 """
 
 import argparse
@@ -22,6 +23,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,9 @@ from typing import Any
 from gateway_mixes import MIXES, OFFERED, TIMEOUT_S, Mix, answer, prompt
 from gateway_peers import PEERS
 from gateway_server import Server, Tally, server_process
+
+from grok_agent.gateway.bills import Bills
+from grok_agent.gateway.edge import LEDGER_FILE
 
 CLIENT = Path(__file__).with_name("gateway_peers.py")
 USUAL_PEERS = ("sdk2", "sdk6", "ChatOpenAI.abatch", "litellm", "ours")
@@ -46,6 +51,8 @@ class Result:
     in_outage: int
     repeats: int
     cpu_s: float
+    ledger: int | None
+    unlisted: int
     errors: dict[str, int]
 
 
@@ -107,7 +114,20 @@ def run_once(server: Server, mix: Mix, seed: int, peer: str, options: argparse.N
             text=True,
             check=True,
         )
-    return judge(mix, jobs, json.loads(done.stdout.splitlines()[-1]), server.close())
+        tally = server.close()
+        ledger, unlisted = audit(Path(state) / LEDGER_FILE, tally)
+    said = json.loads(done.stdout.splitlines()[-1])
+    return judge(mix, jobs, said, tally, ledger, unlisted)
+
+
+def audit(ledger: Path, tally: Tally) -> tuple[int | None, int]:
+    """Ticks in the ledger beyond those that were charged, and answers missing; None: no ledger."""
+    if not ledger.exists():
+        return None, 0
+    with closing(Bills(ledger)) as bills:
+        attempts = list(bills.attempts())
+    billed = [attempt.ticks or 0 for attempt in attempts if attempt.cost.basis == "billed"]
+    return sum(billed) - tally.ticks, tally.cut - (len(attempts) - len(billed))
 
 
 def environment(state: str) -> dict[str, str]:
@@ -117,7 +137,9 @@ def environment(state: str) -> dict[str, str]:
     return {**kept, "GROK_STATE_DIR": state, "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
 
 
-def judge(mix: Mix, jobs: range, said: dict[str, Any], tally: Tally) -> Result:
+def judge(
+    mix: Mix, jobs: range, said: dict[str, Any], tally: Tally, ledger: int | None, unlisted: int
+) -> Result:
     """Compare what the client says with what the server saw."""
     answerable = [job for job in jobs if not mix.refusal(job)]
     right = sum(said["answers"].get(str(job)) == answer(job) for job in answerable)
@@ -131,6 +153,8 @@ def judge(mix: Mix, jobs: range, said: dict[str, Any], tally: Tally) -> Result:
         in_outage=tally.in_outage,
         repeats=sum(max(0, tally.attempts[job] - 1) for job in jobs if mix.refusal(job)),
         cpu_s=said["cpu_s"],
+        ledger=ledger,
+        unlisted=unlisted,
         errors=dict(Counter(said["errors"].values())),
     )
 
@@ -138,7 +162,7 @@ def judge(mix: Mix, jobs: range, said: dict[str, Any], tally: Tally) -> Result:
 def print_table(mix: Mix, results: dict[str, list[Result]], options: argparse.Namespace) -> None:
     ideal = mix.ideal_s(options.jobs)
     print(f"\n{mix.name}: {options.jobs} jobs, seeds {options.seed}, ideal {ideal:.1f} s")
-    head = "success  corrupt  wall/ideal  wasted  in outage  repeats  CPU s  errors"
+    head = "success  corrupt  wall/ideal  wasted  in outage  repeats      ledger  CPU s  errors"
     print(f"{'':18} {head}")
     for peer, runs in results.items():
         errors: Counter[str] = Counter()
@@ -148,9 +172,16 @@ def print_table(mix: Mix, results: dict[str, list[Result]], options: argparse.Na
             f"{peer:18} {100 * min(r.success for r in runs):6.1f}%"
             f" {max(r.corrupt for r in runs):8} {median(runs, 'wall'):11.2f}"
             f" {median(runs, 'wasted'):7.3f} {max(r.in_outage for r in runs):10}"
-            f" {max(r.repeats for r in runs):8} {median(runs, 'cpu_s'):6.1f}  {dict(errors) or ''}",
+            f" {max(r.repeats for r in runs):8} {ledger_text(runs):>11}"
+            f" {median(runs, 'cpu_s'):6.1f}  {dict(errors) or ''}",
             flush=True,
         )
+
+
+def ledger_text(runs: list[Result]) -> str:
+    if any(run.ledger is None for run in runs):
+        return ""
+    return f"{max((run.ledger or 0 for run in runs), key=abs)} ({max(r.unlisted for r in runs)})"
 
 
 def missed_levels(mix: Mix, results: dict[str, list[Result]]) -> Iterator[str]:
@@ -168,6 +199,8 @@ def missed_levels(mix: Mix, results: dict[str, list[Result]]) -> Iterator[str]:
             ("wasted", median(runs, "wasted"), levels.wasted),
             ("in outage", max(run.in_outage for run in runs), levels.outage_requests),
             ("repeats", max(run.repeats for run in runs), 0),
+            ("ledger", max(abs(run.ledger or 0) for run in runs), 0),
+            ("cut answers in the ledger", max(abs(run.unlisted) for run in runs), 0),
             ("wall over sdk6", statistics.median(ratios or [0]), levels.wall_over_sdk6),
         )
         for what, value, limit in measured:

@@ -6,7 +6,7 @@ import random
 import re
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
@@ -18,26 +18,35 @@ from grok_agent.offline.bill import Bill
 from grok_agent.offline.gateway import OfflineGateway
 from grok_agent.offline.problems import bytes_response
 from grok_agent.offline.server import running
-from grok_agent.offline.wire import ChatRequest, Request, Response, Turn
+from grok_agent.offline.spoiling import STREAM_HEADERS
+from grok_agent.offline.wire import ChatRequest, Piece, Request, Response, Turn
+from grok_agent.profile import GROK_BUILD, OFFLINE_MODEL
 
 _JOB = re.compile(rb"Job (\d+):")
 
 
+_BILLED = re.compile(rb'"cost_in_usd_ticks": (\d+)')
+
+
 @dataclass
 class Tally:
-    """What the server saw: requests of each job, requests in outages, its bill in ticks."""
+    """What the server saw: requests of each job, requests in outages, and what it charged.
+
+    ``ticks`` is the sum of the bills that it sent, each at the end of an answer; ``cut`` counts the
+    answers that were begun and ended before that, so that no client can know their price.
+    """
 
     attempts: Counter[int] = field(default_factory=Counter)
     in_outage: int = 0
     ticks: int = 0
+    cut: int = 0
 
 
 class CountingGateway(OfflineGateway):
     """Answers with the right line of each job after a while, or as ``mix`` says."""
 
     def __init__(self, mix: Mix, seed: int) -> None:
-        self.bill = Bill()
-        super().__init__(_write_line, mix.faults(seed), limits=mix.limits, bill=self.bill)
+        super().__init__(_write_line, mix.faults(seed), limits=mix.limits, bill=Bill())
         self.mix = mix
         self.tally = Tally()
         self._seed = seed
@@ -53,10 +62,27 @@ class CountingGateway(OfflineGateway):
         if refusal := self.mix.refusal(job):
             return bytes_response(refusal[1].encode(), "application/json", refusal[0])
         response = super().handle(request)
-        if response.status != 200 or response.delay_s:
+        if response.headers.get("content-type") != STREAM_HEADERS["content-type"]:
             return response
         chance = random.Random(f"{self._seed} {job} {attempt}")
-        return replace(response, delay_s=chance.uniform(*ANSWER_S))
+        chunks = self._charged(response.chunks)
+        return replace(response, delay_s=chance.uniform(*ANSWER_S), chunks=chunks)
+
+    def _charged(self, pieces: Iterable[Piece]) -> Iterator[Piece]:
+        """The answer in the name of a model that is not free, and its bill written down."""
+        billed = False
+        try:
+            for piece in pieces:
+                if isinstance(piece, bytes):
+                    piece = piece.replace(OFFLINE_MODEL.encode(), GROK_BUILD.name.encode())
+                    if amount := _BILLED.search(piece):
+                        billed = True
+                        with self._counting:
+                            self.tally.ticks += int(amount[1])
+                yield piece
+        finally:
+            with self._counting:
+                self.tally.cut += not billed
 
     def _count(self, job: int) -> int:
         with self._counting:
@@ -67,9 +93,6 @@ class CountingGateway(OfflineGateway):
             self.tally.in_outage += any(out.start_s <= at < out.end_s for out in outages)
             self.tally.attempts[job] += 1
             return self.tally.attempts[job]
-
-    def close(self) -> Tally:
-        return replace(self.tally, ticks=self.bill.ticks)
 
 
 def _write_line(chat: ChatRequest) -> Turn:
@@ -119,7 +142,6 @@ def _serve(pipe: Connection) -> None:
             with running(gateway) as base_url:
                 pipe.send(base_url)
                 pipe.recv()
-                tally = gateway.close()
-            pipe.send(tally)
+            pipe.send(gateway.tally)
     except EOFError:
         return  # the benchmark has ended
