@@ -21,6 +21,8 @@ VARIABLES: dict[str, tuple[str, ...]] = {
     "model": ("GROK_MODEL",),
     "connect_timeout_s": ("GROK_CONNECT_TIMEOUT_S",),
     "request_timeout_s": ("GROK_REQUEST_TIMEOUT_S",),
+    "answer_timeout_s": ("GROK_ANSWER_TIMEOUT_S",),
+    "max_wait_s": ("GROK_MAX_WAIT_S",),
     "max_retries": ("GROK_MAX_RETRIES",),
     "max_usd": ("GROK_MAX_USD",),
     "max_steps": ("GROK_MAX_STEPS",),
@@ -48,7 +50,9 @@ class Settings(BaseModel):
     model: str = Field(default=GROK_BUILD.name, min_length=1)
     connect_timeout_s: float = Field(default=10, gt=0)
     request_timeout_s: float = Field(default=900, gt=0)
-    max_retries: int = Field(default=2, ge=0)
+    answer_timeout_s: float = Field(default=1800, gt=0)
+    max_wait_s: float = Field(default=300, ge=0)
+    max_retries: int | None = Field(default=None, ge=0)
     max_usd: float = Field(default=1.0, gt=0)
     max_steps: int = Field(default=60, gt=0)
     max_seconds: float = Field(default=1800, gt=0)

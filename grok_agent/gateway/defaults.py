@@ -1,5 +1,6 @@
 """What a chat model was not given comes from the settings, under one name each."""
 
+from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
@@ -21,7 +22,11 @@ FROM_SETTINGS = {
     "model": "model",
     "timeout": "request_timeout_s",
     "connect_timeout_s": "connect_timeout_s",
+    "answer_timeout_s": "answer_timeout_s",
+    "max_wait_s": "max_wait_s",
     "max_retries": "max_retries",
+    "max_usd_per_day": "max_usd_per_day",
+    "state_dir": "state_dir",
 }
 """What is read from the settings where it is not given, under the name that it has there."""
 
@@ -36,7 +41,7 @@ def fill(values: dict[str, Any]) -> dict[str, Any]:
     plain = {
         name: values[name]
         for name in FROM_SETTINGS
-        if isinstance(values.get(name), str | int | float | SecretStr)
+        if isinstance(values.get(name), str | int | float | SecretStr | Path)
     }  # a function for the key, or a time-out of another kind, is the parent's to judge
     given = {field: plain.get(name) for name, field in FROM_SETTINGS.items()}
     if None in given.values():
