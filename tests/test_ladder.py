@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from grok_agent.errors import SettingsError, ToolError
-from grok_agent.gateway.capabilities import Capabilities, known, learn, remember
+from grok_agent.gateway.capabilities import Capabilities, file_of, known, learn, remember
 from grok_agent.gateway.faults import OverloadedError, RequestTooLargeError, Target
 from grok_agent.gateway.ladder import (
     LOW_DETAIL_SIDE_PX,
@@ -195,13 +195,17 @@ def test_what_the_doctor_found_is_read_and_newer_than_what_was_learned(tmp_path:
     file = remember(tmp_path, *place, report)
     assert file.is_relative_to(tmp_path)
     assert known(*place, tmp_path) == Capabilities(tool_images=True)
-    assert known(*place) == Capabilities()
+    assert known(*place) == Capabilities(tool_images=True), "read once, known everywhere"
+    learn(*place, tool_images=False)
+    assert known(*place, tmp_path).tool_images is False, "what was seen last holds"
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"[]", b"\xff", b'{"capabilities": 3}', b"[" * 9999])
 def test_a_damaged_file_says_nothing(tmp_path: Path, damage: bytes) -> None:
     place = ("http://four.invalid/v1", "m")
-    remember(tmp_path, *place, {"capabilities": {"tools": True}}).write_bytes(damage)
+    file = file_of(tmp_path, *place)
+    file.parent.mkdir()
+    file.write_bytes(damage)
     assert known(*place, tmp_path) == Capabilities()
 
 

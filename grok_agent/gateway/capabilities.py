@@ -42,15 +42,17 @@ class Capabilities:
 def known(base_url: str, model: str, state_dir: Path | None = None) -> Capabilities:
     """What is known about ``model`` at ``base_url``: learned in this process, else by the doctor.
 
-    The doctor's file is read once per process; a file that is missing or damaged says nothing.
+    The doctor's file in ``state_dir`` is read once per process, and holds from then on also where
+    no folder is named; a file that is missing or damaged says nothing.
     """
     place = (base_url.rstrip("/"), model)
-    file = file_of(state_dir, *place) if state_dir else None
     with _lock:
-        if file is not None and file not in _in_files:
-            _in_files[file] = _read(file)
-        found = _in_files[file] if file else Capabilities()
-        return replace(found, **_learned.get(place, {}))
+        if state_dir is not None:
+            file = file_of(state_dir, *place)
+            if file not in _in_files:
+                _in_files[file] = _read(file)
+            _latest[place] = _in_files[file]
+        return replace(_latest.get(place, Capabilities()), **_learned.get(place, {}))
 
 
 def learn(base_url: str, model: str, **found: bool) -> None:
@@ -64,7 +66,8 @@ def remember(state_dir: Path, base_url: str, model: str, report: Mapping[str, An
 
     Raises SettingsError for a folder that cannot be written.
     """
-    file = file_of(state_dir, base_url.rstrip("/"), model)
+    place = (base_url.rstrip("/"), model)
+    file = file_of(state_dir, *place)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=file.parent)
@@ -77,8 +80,8 @@ def remember(state_dir: Path, base_url: str, model: str, report: Mapping[str, An
             next_step="Name a folder that you may write to in GROK_STATE_DIR.",
         ) from None
     with _lock:  # newer than what was read or learned before
-        _in_files.pop(file, None)
-        _learned.pop((base_url.rstrip("/"), model), None)
+        _in_files[file] = _latest[place] = _read(file)
+        _learned.pop(place, None)
     return file
 
 
@@ -97,5 +100,6 @@ def _read(file: Path) -> Capabilities:
 
 
 _in_files: dict[Path, Capabilities] = {}
+_latest: dict[tuple[str, str], Capabilities] = {}
 _learned: dict[tuple[str, str], dict[str, bool]] = {}
 _lock = Lock()
