@@ -4,6 +4,7 @@ import os
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -25,10 +26,10 @@ class Kind:
 class SqliteFile:
     """The SQLite file ``path``, opened at the first use; it and its folders are made when missing.
 
-    One object may be used by several threads, and one file by several processes, which wait up to
-    ``busy_s`` seconds for each other. Every method raises :class:`SettingsError` when the file is
-    of another kind or of a newer version, damaged, locked, full or read-only; the user mends it,
-    and nothing half-written stays.
+    One object may be used by several threads, and one file by several processes (forked ones too),
+    which wait up to ``busy_s`` seconds for each other. Every method raises :class:`SettingsError`
+    when the file is of another kind or of a newer version, damaged, locked, full or read-only; the
+    user mends it, and nothing half-written stays.
     """
 
     def __init__(self, path: Path, kind: Kind, *, busy_s: float) -> None:
@@ -72,6 +73,7 @@ class SqliteFile:
             except (sqlite3.Error, SettingsError):
                 connection.close()
                 raise
+            weakref.finalize(self, connection.close).atexit = False
             self._connection, self._process = connection, os.getpid()
         return self._connection
 
