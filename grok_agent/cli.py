@@ -15,6 +15,7 @@ from grok_agent.errors import SettingsError
 if TYPE_CHECKING:
     from grok_agent.chat_model import ChatGrokBuild
     from grok_agent.graphs.repository import Job
+    from grok_agent.profile import ImageLimits
     from grok_agent.settings import Settings
 
 app = typer.Typer(
@@ -286,11 +287,17 @@ def _connect(settings: "Settings", offline: bool) -> "ChatGrokBuild":
     if offline:
         from grok_agent.offline import offline_model
 
-        return offline_model(model=settings.model)
+        return offline_model(model=settings.model, reencode=_reencode)
     from grok_agent.chat_model import ChatGrokBuild
 
     settings.require_key()
-    return ChatGrokBuild.from_settings(settings)
+    return ChatGrokBuild.from_settings(settings, reencode=_reencode)
+
+
+def _reencode(url: str, limits: "ImageLimits") -> str:
+    from grok_agent.vision.reencode import reencode  # loads the image library: only when needed
+
+    return reencode(url, limits)
 
 
 def _task(argument: str | None, *, needed: bool = True) -> str:

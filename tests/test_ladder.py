@@ -13,6 +13,7 @@ import openai
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from PIL import Image
 
 from grok_agent.errors import SettingsError, ToolError
@@ -26,6 +27,10 @@ from grok_agent.gateway.ladder import (
     too_large_by_reset,
 )
 from grok_agent.gateway.tool_pictures import has_tool_pictures, move_tool_pictures
+from grok_agent.offline import offline_model
+from grok_agent.offline.faults import Fault
+from grok_agent.offline.gateway import OfflineGateway
+from grok_agent.offline.wire import ChatRequest, Turn
 from grok_agent.profile import ImageLimits
 from grok_agent.vision.reencode import reencode
 
@@ -95,6 +100,15 @@ def test_the_oldest_go_first_and_half_of_the_bytes_at_a_time() -> None:
     assert urls_in(steps[1]) == urls[4:]
 
 
+def test_what_is_left_out_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    climb(showing("data:,A", "data:,B"))
+    said = [record.getMessage() for record in caplog.records]
+    assert [text.split(": ")[1].split(",")[0] for text in said] == [
+        "pictures go with low detail",
+        "the oldest pictures are left out",
+    ]
+
+
 def test_remote_pictures_have_no_bytes_here_and_stay() -> None:
     steps = climb(showing("https://example.org/a.png", "data:,A", "data:,B"))
     assert urls_in(steps[-1]) == ["https://example.org/a.png", "data:,B"]
@@ -134,6 +148,40 @@ def reset(cause: Exception) -> openai.APIConnectionError:
 
 
 TARGET = Target("http://gateway.invalid/v1", "m")
+
+
+def test_the_model_climbs_until_the_gateway_takes_the_request() -> None:
+    gateway = OfflineGateway(faults=[Fault("too_large", times=3)])
+    model = offline_model(gateway, reencode=reencode)
+    content = showing(png(2400, 1200), png(900, 900))["messages"][0]["content"]
+    assert model.invoke([HumanMessage(content)]).text
+
+
+def test_the_model_ends_with_the_table_where_nothing_helps() -> None:
+    gateway = OfflineGateway(faults=[Fault("too_large", times=None)])
+    content = showing(png(300, 300))["messages"][0]["content"]
+    with pytest.raises(RequestTooLargeError, match=r"message 1 \(user\), picture 1"):
+        offline_model(gateway).invoke([HumanMessage(content)])
+
+
+def test_the_model_moves_pictures_of_tools_where_they_are_refused() -> None:
+    seen: list[list[str]] = []
+
+    def planner(request: ChatRequest) -> Turn:
+        seen.append([message["role"] for message in request.messages])
+        return Turn(content="a face")
+
+    gateway = OfflineGateway(planner, faults=[Fault("bad_request")])
+    call = {"name": "look", "args": {}, "id": "1"}
+    asked = [
+        HumanMessage("look"),
+        AIMessage("", tool_calls=[call]),
+        ToolMessage([picture(png(64, 64))], tool_call_id="1"),
+    ]
+    model = offline_model(gateway, base_url="http://moves.invalid/v1")
+    for _ in range(2):
+        assert model.invoke(asked).text == "a face"
+    assert seen == [["user", "assistant", "tool", "user"]] * 2, "remembered: no second refusal"
 
 
 @pytest.mark.parametrize("kind", [httpx2.WriteError, httpx2.ReadError, httpx2.RemoteProtocolError])

@@ -13,6 +13,10 @@ from hypothesis import strategies as st
 from grok_agent.errors import SettingsError
 from grok_agent.gateway.faults import ContentRefusedError
 from grok_agent.gateway.moderation import Moderation, fingerprints, moderation_of
+from grok_agent.offline import offline_model
+from grok_agent.offline.faults import Fault
+from grok_agent.offline.gateway import OfflineGateway
+from grok_agent.offline.wire import ChatRequest, Turn
 
 PICTURE = {"type": "image_url", "image_url": {"url": "data:image/jpeg;base64,AAAA"}}
 
@@ -181,6 +185,21 @@ def test_threads_may_refuse_and_check_at_once(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert len({json.loads(line)["fingerprint"] for line in file.read_text().splitlines()}) == 200
+
+
+def test_the_model_sends_a_refused_prompt_once() -> None:
+    planned: list[str] = []
+
+    def planner(request: ChatRequest) -> Turn:
+        planned.append(request.messages[-1]["content"])
+        return Turn(content="fine")
+
+    model = offline_model(OfflineGateway(planner, faults=[Fault("moderation")]))
+    for _ in range(3):
+        with pytest.raises(ContentRefusedError, match="SAFETY_CHECK_TYPE"):
+            model.invoke("a virus")
+    assert model.invoke("a flower").text == "fine"
+    assert planned == ["a flower"]
 
 
 values = st.recursive(

@@ -14,7 +14,7 @@ import httpx2
 from grok_agent.errors import GrokAgentError
 from grok_agent.gateway.answer import mapping_of, mappings_of, text_of
 from grok_agent.gateway.faults import RequestTooLargeError, Target, fault
-from grok_agent.gateway.outgoing import advise
+from grok_agent.gateway.outgoing import log
 from grok_agent.gateway.replies import Reply
 from grok_agent.profile import GROK_BUILD, ImageLimits
 
@@ -30,6 +30,7 @@ UPLOAD_BYTES = 1_000_000
 """A connection that is reset while more than this goes up counts as a refusal of the size."""
 
 _RESETS = (httpx2.WriteError, httpx2.ReadError, httpx2.RemoteProtocolError)
+_LIMITS = GROK_BUILD.images
 _LINES = 12  # of the table; the rest is summed up
 
 
@@ -54,17 +55,16 @@ def shrink(
     """
     if not isinstance(error, RequestTooLargeError):
         return None
-    rungs: list[Callable[[Payload], Payload]] = [
-        lambda payload: _reencoded(payload, reencode, GROK_BUILD.images),
-        lambda payload: _low_detail(payload, reencode),
-        _without_oldest,
+    rungs: list[tuple[str, Callable[[Payload], Payload]]] = [
+        ("pictures are made fit", lambda payload: _reencoded(payload, reencode, _LIMITS)),
+        ("pictures go with low detail", lambda payload: _low_detail(payload, reencode)),
+        ("the oldest pictures are left out", _without_oldest),
     ]
-    before = sizes(payload)
-    for rung in rungs[min(step, LEAVE_OUT) :]:
+    for what, rung in rungs[min(step, LEAVE_OUT) :]:
         smaller = rung(payload)
         if smaller != payload:
-            size, now = _total(before), _total(sizes(smaller))
-            advise(f"413 {size}", f"A request of {_bytes(size)} is too large; {_bytes(now)} go.")
+            before, now = (_bytes(_total(sizes(each))) for each in (payload, smaller))
+            log.warning("The gateway takes no request of %s: %s, %s remain.", before, what, now)
             return smaller
     return None
 
@@ -136,7 +136,7 @@ def _reencoded(payload: Payload, reencode: Reencode | None, limits: ImageLimits)
 
 
 def _low_detail(payload: Payload, reencode: Reencode | None) -> Payload:
-    limits = replace(GROK_BUILD.images, max_side_px=LOW_DETAIL_SIDE_PX)
+    limits = replace(_LIMITS, max_side_px=LOW_DETAIL_SIDE_PX)
     low = _each_picture(payload, lambda part: _with_image(part, detail="low"))
     return _reencoded(low, reencode, limits)
 
