@@ -4,6 +4,8 @@ import csv
 import io
 import json
 import sqlite3
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,11 +13,17 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from grok_agent.chat_model import ChatGrokBuild
 from grok_agent.cli import app
-from grok_agent.gateway.attempt import Attempt
+from grok_agent.gateway.attempt import Attempt, key_alias
 from grok_agent.gateway.bills import Bills
 from grok_agent.gateway.edge import LEDGER_FILE
-from grok_agent.gateway.faults import Target
+from grok_agent.gateway.faults import IncompleteAnswerError, Target
+from grok_agent.offline.bill import Bill
+from grok_agent.offline.faults import Fault
+from grok_agent.offline.gateway import OfflineGateway
+from grok_agent.offline.server import running
+from grok_agent.offline.wire import Request, Response
 from grok_agent.profile import GROK_BUILD, OFFLINE_MODEL
 
 TARGET = Target("https://relay.example/v1", GROK_BUILD.name, "sk-secret")
@@ -215,3 +223,82 @@ def test_a_ledger_of_a_newer_version_is_told(empty_environment: Path) -> None:
     result = run()
     assert result.exit_code == 2
     assert "Update grok-agent" in result.stderr
+
+
+class PaidGateway(OfflineGateway):
+    """Answers in the name of the real model, which has a price."""
+
+    def handle(self, request: Request) -> Response:
+        response = super().handle(request)
+        body = response.body().replace(OFFLINE_MODEL.encode(), GROK_BUILD.name.encode())
+        return replace(response, chunks=[body], headers=without_length(response.headers))
+
+
+def without_length(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in headers.items() if name.lower() != "content-length"}
+
+
+def ask(url: str, repository: Path) -> Result:
+    command = ["ask", "--repo", str(repository), "--base-url", url, "what is this repository"]
+    return CliRunner().invoke(app, command, input="")
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("GROK_API_KEY", "sk-secret")
+    (tmp_path / "README.md").write_text("# Shapes\n")
+    return tmp_path
+
+
+@pytest.mark.enable_socket
+def test_a_run_is_in_the_ledger_as_the_gateway_billed_it(repository: Path) -> None:
+    bill = Bill()
+    with running(PaidGateway(bill=bill)) as url:
+        asked = ask(url, repository)
+    assert asked.exit_code == 0, asked.output
+    result = json.loads(run("--by", "thread", "--json").stdout)
+    assert result["total"]["billed"] == result["total"]["ticks"] == bill.ticks > 0
+    assert result["total"]["requests"] == sum(map(len, bill.answers.values()))
+    (thread,) = result["groups"]  # the run is one conversation
+    assert thread["name"] in asked.stderr  # the journal's folder bears its id
+    assert [row["key"] for row in rows(run("--csv", "-").stdout)][:1] == [key_alias("sk-secret")]
+
+
+@pytest.mark.enable_socket
+def test_an_answer_that_could_not_be_used_is_in_the_ledger_too(repository: Path) -> None:
+    bill = Bill()
+    with running(PaidGateway(faults=[Fault("bad_arguments", times=1)], bill=bill)) as url:
+        assert ask(url, repository).exit_code == 0
+    total = json.loads(run("--json").stdout)["total"]
+    assert total["cut"] == 1
+    assert total["requests"] == sum(map(len, bill.answers.values()))
+    assert total["ticks"] == bill.ticks
+
+
+@pytest.mark.enable_socket
+def test_a_stream_that_broke_off_before_its_bill_is_of_unknown_cost(repository: Path) -> None:
+    bill = Bill()
+    with running(PaidGateway(faults=[Fault("cut_stream", times=1)], bill=bill)) as url:
+        model = ChatGrokBuild(base_url=url, api_key="sk-secret")
+        with pytest.raises(IncompleteAnswerError):
+            list(model.stream("What can you do?"))
+        list(model.stream("What can you do?"))
+    total = json.loads(run("--json").stdout)["total"]
+    (cut, whole) = (ticks for amounts in bill.answers.values() for ticks in amounts)
+    assert cut == whole == total["ticks"]
+    assert (total["requests"], total["cut"], total["unknown"]) == (2, 1, 1)
+
+
+@pytest.mark.enable_socket
+def test_a_cap_that_is_reached_sends_nothing_and_is_exit_4(
+    bills: Bills, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(bills, 5_000_000_000)
+    monkeypatch.setenv("GROK_MAX_USD_PER_DAY", "0.5")
+    bill = Bill()
+    with running(PaidGateway(bill=bill)) as url:
+        result = ask(url, repository)
+    assert result.exit_code == 4, result.output
+    assert "0.5 USD per day is reached" in result.stderr
+    assert "GROK_MAX_USD_PER_DAY" in result.stderr
+    assert bill.answers == {}
