@@ -9,10 +9,12 @@ import openai
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import LanguageModelInput, ModelProfile
 from langchain_core.language_models.base import LangSmithParams
+from langchain_core.language_models.chat_models import generate_from_stream
 from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
+from langchain_core.tracers._streaming import _StreamingCallbackHandler
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from langchain_openai.chat_models.base import BaseChatOpenAI
 from pydantic import ConfigDict, Field, SecretStr, model_validator
@@ -22,6 +24,7 @@ from grok_agent.gateway.answer import reasoning_in
 from grok_agent.gateway.bills import Caps
 from grok_agent.gateway.calls import ask, ask_async, stream, stream_async
 from grok_agent.gateway.client import conversation_header, conversation_in, isolate, timeouts
+from grok_agent.gateway.collecting import Collected
 from grok_agent.gateway.defaults import FROM_SETTINGS, fill
 from grok_agent.gateway.edge import Edge, Terms, edge_of
 from grok_agent.gateway.faults import Target
@@ -52,7 +55,8 @@ class ChatGrokBuild(BaseChatOpenAI):
     the gateway accepts; requests wait for their turn in it. Requests that failed, and answers that
     are not whole, are asked for again. A stream is asked for again as long as nothing was handed
     on; after that it raises IncompleteAnswerError: what was handed on is void, and the reader who
-    wants another answer streams again.
+    wants another answer streams again. With ``streaming=True`` an ``invoke`` streams underneath,
+    which finds hangs sooner; callbacks see its tokens, and ``on_retry`` where they become void.
 
     Of what differs from its parent: an answer that is not whole is raised, not repaired; every
     failure is one of the classes in :mod:`grok_agent.gateway.faults`; ``reasoning_content`` is kept
@@ -229,6 +233,22 @@ class ChatGrokBuild(BaseChatOpenAI):
             payload["extra_headers"] = {**(payload.get("extra_headers") or {}), **headers}
         return payload
 
+    def _should_stream(
+        self,
+        *,
+        async_api: bool,
+        run_manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> bool:
+        """Whether somebody reads along; ``streaming`` alone is about the wire."""
+        handlers = run_manager.handlers if run_manager else ()
+        reads = kwargs.get("stream") or any(
+            isinstance(handler, _StreamingCallbackHandler) for handler in handlers
+        )
+        return bool(reads) and super()._should_stream(
+            async_api=async_api, run_manager=run_manager, **kwargs
+        )
+
     def _generate(
         self,
         messages: list[BaseMessage],
@@ -237,6 +257,12 @@ class ChatGrokBuild(BaseChatOpenAI):
         **kwargs: Any,
     ) -> ChatResult:
         self._ensure_sync_client_available()
+        if self.streaming:
+            collected = Collected(run_manager)
+            job = self._job(self._streamed_payload(messages, stop, None, kwargs))
+            for piece in stream(self.root_client, job, collected.restart):
+                collected.add(self._convert_chunk_to_generation_chunk(piece, AIMessageChunk, None))
+            return generate_from_stream(iter(collected.chunks))
         payload = self._get_request_payload(messages, stop=stop, **kwargs) | {"stream": False}
         answer, headers = ask(self.root_client, self._job(payload))
         return self._create_chat_result(answer, self._kept_headers(headers))
@@ -248,6 +274,15 @@ class ChatGrokBuild(BaseChatOpenAI):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
+        if self.streaming:
+            collected = Collected(run_manager)
+            job = self._job(self._streamed_payload(messages, stop, None, kwargs))
+            pieces = stream_async(self.root_async_client, job, collected.restart_async)
+            async with aclosing(pieces):
+                async for piece in pieces:
+                    chunk = self._convert_chunk_to_generation_chunk(piece, AIMessageChunk, None)
+                    await collected.add_async(chunk)
+            return generate_from_stream(iter(collected.chunks))
         payload = self._get_request_payload(messages, stop=stop, **kwargs) | {"stream": False}
         answer, headers = await ask_async(self.root_async_client, self._job(payload))
         return self._create_chat_result(answer, self._kept_headers(headers))

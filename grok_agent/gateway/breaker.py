@@ -6,7 +6,7 @@ from random import Random
 from grok_agent.gateway.sends import Outcome, Send
 
 WINDOW, FAILURES = 8, 6
-FIRST_PROBE_S, LONGEST_PROBE_S, PROBE_GROWTH = 0.5, 1.3, 1.3
+FIRST_PROBE_S, LONGEST_PROBE_S, PROBE_GROWTH = 0.5, 1.15, 1.2
 
 
 class Breaker:

@@ -1,6 +1,6 @@
 """One call of the model and its whole answer, or one of our errors: sync, async, streamed."""
 
-from collections.abc import AsyncGenerator, Generator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
 from typing import Any
 
 import openai
@@ -62,13 +62,16 @@ async def ask_async(client: openai.AsyncOpenAI, job: Job) -> Whole:
             job.limiter.report(send, "unknown")
 
 
-def stream(client: openai.OpenAI, job: Job) -> Generator[Json]:
+def stream(
+    client: openai.OpenAI, job: Job, on_restart: Callable[[GatewayError], None] | None = None
+) -> Generator[Json]:
     """The pieces of the answer to ``job`` as they come, in the form of ``Assembly``.
 
     The last one carries ``finish_reason``; it comes only when the answer is whole. A failure before
     the first piece is asked for again; after it a GatewayError is raised, an IncompleteAnswerError
     where the answer broke off: pieces that were handed on are void, and a second answer must not
-    be taken for their rest.
+    be taken for their rest. With ``on_restart`` it is asked for again there too: it is called with
+    the failure, and what comes after it begins anew.
     """
     while True:
         send = job.admitted(job.limiter.acquire(**job.admission()))
@@ -91,13 +94,19 @@ def stream(client: openai.OpenAI, job: Job) -> Generator[Json]:
             failure = typed(error, job, received.assembly)
             if isinstance(failure, UnknownModelError):
                 failure = offering(failure, offered_models(client))
-            job.failed(send, failure, is_void=received.assembly.has_begun)
+            job.failed(send, failure, is_void=received.assembly.has_begun and not on_restart)
+            if received.assembly.has_begun and on_restart:
+                on_restart(failure)
         finally:
             received.account()
             job.limiter.report(send, "unknown")
 
 
-async def stream_async(client: openai.AsyncOpenAI, job: Job) -> AsyncGenerator[Json]:
+async def stream_async(
+    client: openai.AsyncOpenAI,
+    job: Job,
+    on_restart: Callable[[GatewayError], Awaitable[None]] | None = None,
+) -> AsyncGenerator[Json]:
     """``stream`` for an asynchronous client."""
     create = client.chat.completions.with_streaming_response.create
     while True:
@@ -122,7 +131,9 @@ async def stream_async(client: openai.AsyncOpenAI, job: Job) -> AsyncGenerator[J
             failure = typed(error, job, received.assembly)
             if isinstance(failure, UnknownModelError):
                 failure = offering(failure, await offered_models_async(client))
-            job.failed(send, failure, is_void=received.assembly.has_begun)
+            job.failed(send, failure, is_void=received.assembly.has_begun and not on_restart)
+            if received.assembly.has_begun and on_restart:
+                await on_restart(failure)
         finally:
             received.account()
             job.limiter.report(send, "unknown")

@@ -30,6 +30,9 @@ FROM_SETTINGS = {
 }
 """What is read from the settings where it is not given, under the name that it has there."""
 
+MAY_BE_NONE = {"max_retries", "max_usd_per_day"}
+"""Those in which None says something: without a limit."""
+
 
 def fill(values: dict[str, Any]) -> dict[str, Any]:
     """The arguments of a chat model, completed by :meth:`Settings.from_env`.
@@ -44,7 +47,12 @@ def fill(values: dict[str, Any]) -> dict[str, Any]:
         if isinstance(values.get(name), str | int | float | SecretStr | Path)
     }  # a function for the key, or a time-out of another kind, is the parent's to judge
     given = {field: plain.get(name) for name, field in FROM_SETTINGS.items()}
-    if None in given.values():
+    unsaid = {
+        name
+        for name in FROM_SETTINGS
+        if plain.get(name) is None and not (name in MAY_BE_NONE and name in values)
+    }
+    if unsaid:
         settings = Settings.from_env(**given)
     else:
         settings = Settings.from_env(environ={}, env_file=None, **given)

@@ -20,7 +20,7 @@ from grok_agent.gateway.faults import (
     fault,
 )
 from grok_agent.gateway.ladder import exhausted, shrink
-from grok_agent.gateway.outgoing import log
+from grok_agent.gateway.outgoing import advise
 from grok_agent.gateway.replies import Reply
 from grok_agent.gateway.retrying import pause_s
 from grok_agent.gateway.sends import Outcome, Send
@@ -53,7 +53,7 @@ class Job:
         if known(target.base_url, target.model).tool_images is False:
             self.payload = move_tool_pictures(self.payload)
         self._attempts = self._cut = self._odd = self._rungs = 0
-        self._moved_pictures = self._told = False
+        self._moved_pictures = False
         self._last: GatewayError | None = None
 
     def admission(self) -> dict[str, float]:
@@ -111,9 +111,9 @@ class Job:
         if again_at > self.deadline or not self._may_repeat(error):
             raise error
         self.not_before = again_at
-        if now - self.began > TELL_AFTER_S and not self._told:
-            self._told = True
-            log.warning("Waiting for the gateway, for up to %g s: %s", self.terms.max_wait_s, error)
+        if now - self.began > TELL_AFTER_S:
+            text = f"Waiting for the gateway, for up to {self.terms.max_wait_s:g} s: {error.what}"
+            advise(f"waiting for {self.target.address}", text)
 
     def passed(self, send: Send) -> None:
         """Take note that the gateway answers."""

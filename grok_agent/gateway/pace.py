@@ -12,7 +12,7 @@ from grok_agent.gateway.sends import Outcome, Send, Sends, refusals
 START_RATE = 8.0  # requests a second
 MIN_RATE = 0.5
 MAX_RATE = 1000.0
-STAGE_S = 0.5  # slow start doubles the rate each time
+STAGE_S = 0.4  # slow start doubles the rate each time
 CATCH_UP_S = 0.03  # a timer that was late by more loses the rest
 
 ROW = 6  # refusals in a row that stop everything
@@ -107,7 +107,7 @@ class Pace:
         if not self._slow_start:
             self._goal = self._learned
         self._slow_start = True
-        self._set_rate(0.3 * self.rate, now)
+        self._set_rate(0.5 * self.rate, now)
         self._stage_began = self._cut_at = now
 
     def _judge(self, now: float, wait_s: float | None) -> None:
