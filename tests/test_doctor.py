@@ -211,11 +211,24 @@ def test_keep_alives_without_end_do_not_hold_the_doctor(monkeypatch: pytest.Monk
     assert "no answer in time" in found(result)["stream_usage"]["found"]
 
 
-def test_an_answer_without_end_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probe_wire, "MAX_BYTES", 1000)
-    fault = Fault("answer", status=200, body=" " * 5000, times=None)
+@pytest.mark.parametrize(("path", "code"), [("/v1/models", 0), ("/v1/chat/completions", 1)])
+def test_an_answer_without_end_is_cut_off(
+    path: str, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probe_wire, "MAX_BYTES", 20_000)
+    fault = Fault("answer", status=200, body=" " * 50_000, times=None, path=path)
     result, _ = doctor(OfflineGateway(faults=[fault]))
     assert "without end" in found(result)["reachable"]["found"]
+    assert result.exit_code == code
+
+
+@pytest.mark.parametrize("body", ["", "[]", '{"data": null}', '{"data": [3]}', "<html>"])
+def test_a_list_of_models_is_not_needed(body: str) -> None:
+    for status in (200, 404):
+        fault = Fault("answer", status=status, body=body, path="/v1/models")
+        result, _ = doctor(OfflineGateway(faults=[fault]))
+        assert result.exit_code == 0, result.output
+        assert verdict(result, "reachable") == "ok"
 
 
 def test_what_it_cost_is_said_and_stands_in_the_ledger() -> None:

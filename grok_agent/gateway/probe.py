@@ -1,6 +1,5 @@
 """``grok-agent doctor``: what a gateway can do, found with a handful of cheap requests."""
 
-import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -24,7 +23,7 @@ from grok_agent.gateway.faults import (
 )
 from grok_agent.gateway.ledger import is_same_model
 from grok_agent.gateway.probe_report import FOLLOWS, Report, Row, Verdict
-from grok_agent.gateway.probe_wire import Seen, Wire, answer_or_error
+from grok_agent.gateway.probe_wire import Seen, Wire, answer_or_error, parsed
 from grok_agent.profile import OFFLINE_MODEL
 from grok_agent.settings import Settings
 
@@ -191,7 +190,7 @@ class _Examination:
             self._failed("json_schema", error)
         if seen:
             self._tokens_without_picture["user_images"] = seen.prompt_tokens
-            fits = questions.fits_schema(_json(seen.text))
+            fits = questions.fits_schema(parsed(seen.text))
             found = "the answer fits" if fits else "the answer does not fit the schema"
             self._found("json_schema", "ok" if fits else "no", found)
 
@@ -214,10 +213,3 @@ class _Examination:
             self._found(name, "ok", f"accepted, and counted as about {tokens:,} tokens")
         else:
             self._found(name, "unknown", "accepted, but the answer does not name its colour")
-
-
-def _json(text: str) -> object:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None

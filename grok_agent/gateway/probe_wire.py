@@ -1,5 +1,6 @@
 """One question of the doctor on the wire, and what came back."""
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ import httpx2
 from grok_agent.errors import GatewayError
 from grok_agent.gateway.answer import mapping_of, mappings_of, text_of, whole_answer
 from grok_agent.gateway.attempt import Attempt, Status
-from grok_agent.gateway.client import conversation_header, list_models, sendable_key, timeouts
+from grok_agent.gateway.client import conversation_header, sendable_key, timeouts
 from grok_agent.gateway.events import Events
 from grok_agent.gateway.faults import (
     IncompleteAnswerError,
@@ -31,6 +32,8 @@ ATTEMPTS = 3
 PATIENCE_S = 60.0
 MAX_WAIT_S = 20.0
 MAX_BYTES = 4_000_000
+
+_FAILURES = (httpx2.HTTPError, httpx2.StreamError, TimeoutError)
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,9 @@ class Wire:
         self.target = Target(settings.base_url, settings.model, key)
         self.requests = 0
         self.cost: Cost | None = None
-        self._settings = settings
+        self._patience = timeouts(
+            settings.connect_timeout_s, min(settings.request_timeout_s, PATIENCE_S)
+        )
         self._client = client
         self._record = record
         self._headers = {
@@ -89,7 +94,14 @@ class Wire:
     def offered(self) -> list[str]:
         """The models on offer; raises a GatewayError."""
         self.requests += 1
-        return list_models(self._settings.model_copy(update={"max_retries": 0}), self._client)
+        try:
+            body = self._get(f"{self.target.base_url}/models")
+        except _FAILURES as error:
+            raise fault_of(error, self.target) from None
+        models = mappings_of(mapping_of(parsed(body)).get("data"))
+        if not models:
+            raise fault(NotAGatewayError, self.target, Reply(message="no list of models"))
+        return [text_of(model.get("id")) for model in models]
 
     def ask(self, **payload: Any) -> Seen:
         """The whole answer to ``payload``; raises a GatewayError.
@@ -116,28 +128,29 @@ class Wire:
         except IncompleteAnswerError:
             self._account({}, "", "cut")
             raise
-        except (httpx2.HTTPError, httpx2.StreamError, TimeoutError) as error:
+        except _FAILURES as error:
             raise fault_of(error, self.target) from None
         self._account(seen.usage, seen.model, "whole")
         return seen
 
     def _exchange(self, payload: Mapping[str, Any]) -> Seen:
         url = f"{self.target.base_url}/chat/completions"
-        patience = timeouts(
-            self._settings.connect_timeout_s, min(self._settings.request_timeout_s, PATIENCE_S)
-        )
         began = time.monotonic()
         with self._client.stream(
-            "POST", url, json=payload, headers=self._headers, timeout=patience
+            "POST", url, json=payload, headers=self._headers, timeout=self._patience
         ) as response:
             kind = response.headers.get("content-type", "")
             if response.status_code == 200 and "event-stream" in kind:
                 return self._streamed(response, began)
             body = self._body(response, began)
-        if response.status_code != 200:
-            reply = read_reply(response.status_code, response.headers, body)
-            raise classify(reply, self.target)
         return self._whole(body, time.monotonic() - began)
+
+    def _get(self, url: str) -> str:
+        began = time.monotonic()
+        with self._client.stream(
+            "GET", url, headers=self._headers, timeout=self._patience
+        ) as response:
+            return self._body(response, began)
 
     def _whole(self, body: str, seconds: float) -> Seen:
         answer = whole_answer(body, self.target)
@@ -179,11 +192,15 @@ class Wire:
         )
 
     def _body(self, response: httpx2.Response, began: float) -> str:
-        body = bytearray()
-        for received in response.iter_bytes():
-            body += received
-            self._limit(began, len(body))
-        return body.decode(errors="replace")
+        """The body of an answer with status 200; any other is raised as the error that it is."""
+        received = bytearray()
+        for piece in response.iter_bytes():
+            received += piece
+            self._limit(began, len(received))
+        body = received.decode(errors="replace")
+        if response.status_code != 200:
+            raise classify(read_reply(response.status_code, response.headers, body), self.target)
+        return body
 
     def _limit(self, began: float, size: int) -> None:
         """End what has no end: a drip of bytes keeps a socket's own time-out from firing."""
@@ -197,6 +214,14 @@ class Wire:
         self.cost = self.cost + attempt.cost if self.cost else attempt.cost
         if self._record:
             self._record(attempt)
+
+
+def parsed(text: str) -> object:
+    """``text`` as JSON, or None where it is none."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def answer_or_error(ask: Callable[[], Seen]) -> tuple[Seen | None, GatewayError | None]:
