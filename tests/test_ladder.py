@@ -5,7 +5,10 @@ import base64
 import copy
 import io
 import json
+import socket
+import struct
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import httpx2
@@ -15,7 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from PIL import Image
+from pydantic import SecretStr
 
+from grok_agent.chat_model import ChatGrokBuild
 from grok_agent.errors import SettingsError, ToolError
 from grok_agent.gateway.capabilities import Capabilities, file_of, known, learn, remember
 from grok_agent.gateway.faults import OverloadedError, RequestTooLargeError, Target
@@ -192,6 +197,31 @@ def test_a_reset_under_a_large_upload_counts_as_too_large(kind: type[Exception])
     assert "1.0 MB were going up" in str(found)
     assert shrink(large, found, 0) is not None
     assert too_large_by_reset(reset(kind("reset by peer")), showing("data:,A"), TARGET) is None
+
+
+@pytest.mark.enable_socket
+def test_a_server_that_hangs_up_on_a_large_body_gets_a_smaller_one() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def hang_up() -> None:
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                with connection:
+                    connection.recv(4096)
+                    reset_at_once = struct.pack("ii", 1, 0)
+                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset_at_once)
+
+        Thread(target=hang_up, daemon=True).start()
+        base_url = f"http://127.0.0.1:{server.getsockname()[1]}/v1"
+        large = "data:image/png;base64," + "A" * 2_000_000
+        content = showing(large, large)["messages"][0]["content"]
+        with pytest.raises(RequestTooLargeError, match=r"2\.0 MB were going up") as found:
+            ChatGrokBuild(base_url=base_url, api_key=SecretStr("k")).invoke([HumanMessage(content)])
+        assert "2.0 MB  in all" in str(found.value)
+        server.shutdown(socket.SHUT_RDWR)
 
 
 def test_no_connection_and_no_time_are_not_a_matter_of_size() -> None:
