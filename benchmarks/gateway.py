@@ -2,7 +2,8 @@
 
 ``python benchmarks/gateway.py`` runs every mix with three seeds; ``--mix hard-20 --seed 1 --peer
 ours`` runs one. Server and client are two processes on loopback, a new client for each run; peers
-take turns within a seed. The server counts requests and charges answers, answers are compared by
+take turns within a seed; those that send a whole list at once would be done before an outage, so
+they have none to show. The server counts requests and charges answers, answers are compared by
 their content. Ends with 1 where a level is missed.
 
 Columns: jobs answered rightly, answers handed on as whole that are wrong (``corrupt``), time from
@@ -28,8 +29,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gateway_mixes import MIXES, OFFERED, TIMEOUT_S, Mix, answer, prompt
-from gateway_peers import PEERS
+from gateway_mixes import MIXES, TIMEOUT_S, Mix, answer, prompt
+from gateway_peers import AT_ONCE, PEERS
 from gateway_server import Server, Tally, server_process
 
 from grok_agent.gateway.bills import Bills
@@ -87,10 +88,11 @@ def usual_peers() -> list[str]:
 
 
 def run_mix(server: Server, mix: Mix, options: argparse.Namespace) -> dict[str, list[Result]]:
-    results: dict[str, list[Result]] = {peer: [] for peer in options.peer}
+    peers = [peer for peer in options.peer if not (mix.limits.outages and peer in AT_ONCE)]
+    results: dict[str, list[Result]] = {peer: [] for peer in peers}
     for turn, seed in enumerate(options.seed):
-        start = turn % len(options.peer)
-        for peer in options.peer[start:] + options.peer[:start]:
+        start = turn % max(len(peers), 1)
+        for peer in peers[start:] + peers[:start]:
             results[peer].append(run_once(server, mix, seed, peer, options))
     return results
 
@@ -101,7 +103,7 @@ def run_once(server: Server, mix: Mix, seed: int, peer: str, options: argparse.N
     load = {
         "url": url,
         "prompts": {job: prompt(job) for job in jobs},
-        "offered": OFFERED,
+        "offered": mix.offered,
         "timeout_s": TIMEOUT_S,
     }
     python = options.litellm_python if peer == "litellm" else sys.executable

@@ -1,8 +1,8 @@
 """What goes wrong in the gateway benchmark, how often, and the levels to reach.
 
 ``Mix.ideal_s`` is the least time in which any client could have all jobs answered: jobs are offered
-at ``OFFERED`` a second (a gateway out of order shifts them all), a limit lets ``burst`` and then
-``rate`` a second through, and the last answer takes its time.
+at ``offered`` a second, a limit lets ``burst`` and then ``rate`` a second through, what an outage
+holds up can leave when it ends, and the last answer takes its time.
 """
 
 import json
@@ -10,9 +10,6 @@ from dataclasses import dataclass, field
 
 from grok_agent.offline.faults import Fault
 from grok_agent.offline.limits import Limits, Outage
-
-OFFERED = 200.0
-"""Jobs that are offered a second."""
 
 TIMEOUT_S = 3.0
 """Seconds without a byte after which every client gives an attempt up."""
@@ -36,13 +33,17 @@ class Levels:
 
 @dataclass(frozen=True)
 class Mix:
-    """Faults with their shares of all requests, limits, and jobs that are refused for good."""
+    """Faults with their shares of all requests, limits, and jobs that are refused for good.
+
+    ``offered`` jobs are begun a second.
+    """
 
     name: str
     levels: Levels
     shares: dict[str, float] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
     refusals: tuple[tuple[int, str], ...] = ()
+    offered: float = 200.0
 
     def faults(self, seed: int) -> list[Fault]:
         """The shares as faults, of which the first that happens wins."""
@@ -58,8 +59,8 @@ class Mix:
         """See above; in seconds."""
         rate, burst = self.limits.rate, self.limits.burst
         limited = (jobs - burst) / rate if rate else 0.0
-        out = sum(outage.end_s - outage.start_s for outage in self.limits.outages)
-        return max(jobs / OFFERED, limited) + out + sum(ANSWER_S) / 2
+        restored = max((outage.end_s for outage in self.limits.outages), default=0.0)
+        return max(jobs / self.offered, limited, restored) + sum(ANSWER_S) / 2
 
     def refusal(self, job: int) -> tuple[int, str] | None:
         """Status and body with which ``job`` is refused each time it comes, None for most jobs."""
@@ -129,9 +130,15 @@ MIXES = {
         Mix(
             "outage-5",
             Levels(wall=1.4, outage_requests=25),
-            limits=Limits(outages=(Outage(0.5, 5.5),)),
+            limits=Limits(outages=(Outage(3.0, 8.0),)),
+            offered=50.0,
         ),
-        Mix("outage-30", Levels(outage_requests=40), limits=Limits(outages=(Outage(0.5, 30.5),))),
+        Mix(
+            "outage-30",
+            Levels(outage_requests=40),
+            limits=Limits(outages=(Outage(3.0, 33.0),)),
+            offered=50.0,
+        ),
         Mix("thirteen", Levels(0.998, 0.42), dict.fromkeys(_THIRTEEN, 0.23 / len(_THIRTEEN))),
         Mix("refusals", Levels(), refusals=REFUSALS),
     )

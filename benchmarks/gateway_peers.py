@@ -160,6 +160,9 @@ PEERS: dict[str, Callable[[Load], None]] = {
 }
 """Every client by its name; ``litellm`` is its router, with six retries."""
 
+AT_ONCE = ("ChatOpenAI.abatch", "ours.abatch")
+"""Those that take a whole list at once, and not at the pace of the others."""
+
 
 def main() -> None:
     load = Load(**json.load(sys.stdin))
