@@ -136,6 +136,7 @@ def simulate(gateway: Gateway, jobs: int = 500, workers: int = 200) -> Result:
         kind = {"429": "refused", "503": "failed"}.get(said, "passed")
         limiter.report(send, kind, wait)  # type: ignore[arg-type]
         pause = pause_s(kind, attempt, wait, limiter.random)  # type: ignore[arg-type]
+        pause *= not (kind == "failed" and limiter.is_down)
         at(clock.time + pause, lambda: ask(began, attempt + 1))
 
     for _ in range(min(workers, jobs)):

@@ -107,7 +107,9 @@ class Job:
         if isinstance(error, RequestTooLargeError):
             raise exhausted(self.payload, error)
         now = self.limiter.clock.now()
-        again_at = now + pause_s(outcome, self._attempts, wait_s, self.limiter.random)
+        again_at = now
+        if not (outcome == "failed" and self.limiter.is_down):  # the breaker spaces its probes
+            again_at += pause_s(outcome, self._attempts, wait_s, self.limiter.random)
         if again_at > self.deadline or not self._may_repeat(error):
             raise error
         self.not_before = again_at

@@ -150,7 +150,7 @@ class Pace:
             accepted = passes / span / (1 - self._chance.share)
             self._pace_around(min(accepted, self.rate), 0.92, now)
         else:
-            self._pace_around(self.rate * (0.5 if self._slow_start else 0.7), 1.0, now)
+            self._pace_around(self.rate, 0.5 if self._slow_start else 0.7, now)
 
     def _pace_around(self, learned: float, share: float, now: float) -> None:
         """Begin at ``share`` of the ``learned`` rate and grow around it; what was sent is past."""
@@ -179,7 +179,8 @@ class Pace:
             return
         used = self.sends.count(now - STAGE_S) / STAGE_S
         before = self.rate
-        self.rate = min(max(START_RATE, min(2 * self.rate, 2 * used)), MAX_RATE)
+        least = self.rate if used >= self.rate / 4 else self.rate / 2  # demand may come unevenly
+        self.rate = min(max(START_RATE, least, min(2 * self.rate, 2 * used)), MAX_RATE)
         if self.rate > before:
             self._learn_until(self._stage_began, now)
         self._stage_began = now
