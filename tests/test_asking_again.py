@@ -15,6 +15,7 @@ from langchain_core.messages import AIMessage
 
 from grok_agent.chat_model import ChatGrokBuild
 from grok_agent.errors import GatewayError, SpendingCapError
+from grok_agent.gateway.attempt import Attempt
 from grok_agent.gateway.bills import Bills
 from grok_agent.gateway.edge import Edge
 from grok_agent.gateway.faults import (
@@ -27,11 +28,14 @@ from grok_agent.gateway.faults import (
     UnknownModelError,
     UnreachableError,
 )
+from grok_agent.gateway.ledger import Cost
 from grok_agent.gateway.pacing import Clock, Limiter
+from grok_agent.graphs import repository_agent
 from grok_agent.offline import offline_model
 from grok_agent.offline.faults import Fault
 from grok_agent.offline.gateway import OfflineGateway
 from grok_agent.offline.wire import ChatRequest, Request, Response, Turn
+from grok_agent.tools.workspace import Workspace
 
 WORDS = "one two three four five six seven eight nine ten " * 3
 
@@ -328,3 +332,15 @@ def test_an_answer_that_never_ends_is_given_up(streams: bool) -> None:
     model = offline_model(http_client=client, answer_timeout_s=0.05, max_retries=0)
     with pytest.raises((IncompleteAnswerError, UnreachableError)):
         streamed(model) if streams else invoke(model)
+
+
+def test_a_cap_ends_a_run_as_over_budget(tmp_path: Path) -> None:
+    bills = Bills(tmp_path / "ledger.sqlite3")
+    bills.record(Attempt("m", cost=Cost(1.0, "billed")))
+    setup = Setup(bills=bills, max_usd_per_day=0.5)
+    (tmp_path / "work").mkdir()
+    agent = repository_agent(setup.model, Workspace(tmp_path / "work"))
+    outcome = agent.invoke({"task": "Say hello."})["outcome"]
+    assert (outcome["status"], outcome["limit"]) == ("over_budget", "usd")
+    assert "per day" in outcome["reason"]
+    assert setup.sent == 0
