@@ -9,13 +9,13 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableConfig
 
-from grok_agent.errors import GatewayError, ToolError
+from grok_agent.errors import GatewayError, SpendingCapError, ToolError
 from grok_agent.gateway.faults import ContentRefusedError, IncompleteAnswerError
 from grok_agent.gateway.ledger import Cost, Usage, cost_of
 from grok_agent.graphs.answers import cut_of, problem_of, refusal_of, with_own_ids
 from grok_agent.graphs.record import Recorder
 from grok_agent.graphs.request import compose, count_answer, tell
-from grok_agent.graphs.state import LoopState, Status, Update, stop
+from grok_agent.graphs.state import LoopState, Status, Update, ending, stop
 from grok_agent.profile import Profile, profile_of
 from grok_agent.vision.prepare import hydrate
 
@@ -48,6 +48,8 @@ class Model:
             answer = with_own_ids(self._send(state, system, config))
         except (GatewayError, ToolError) as error:
             return asked | self._recover(state, error)
+        except SpendingCapError as error:  # nothing was sent
+            return {"stop": ending("over_budget", str(error), limit="usd")}
         asked |= self._account(state, answer)
         now = cast(LoopState, {**state, **asked})
         self._record.answer(now, answer, cost_of(answer, self.profile), time.monotonic() - began)

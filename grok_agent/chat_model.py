@@ -1,28 +1,36 @@
 """ChatGrokBuild: grok-build-0.1 as a LangChain chat model, behind any OpenAI-compatible gateway."""
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, closing
+from pathlib import Path
 from typing import Any, Literal, Self
 
 import openai
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import LanguageModelInput, ModelProfile
 from langchain_core.language_models.base import LangSmithParams
+from langchain_core.language_models.chat_models import generate_from_stream
 from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
+from langchain_core.tracers._streaming import _StreamingCallbackHandler
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from langchain_openai.chat_models.base import BaseChatOpenAI
 from pydantic import ConfigDict, Field, SecretStr, model_validator
 
 from grok_agent.errors import SettingsError
 from grok_agent.gateway.answer import reasoning_in
+from grok_agent.gateway.bills import Caps
 from grok_agent.gateway.calls import ask, ask_async, stream, stream_async
-from grok_agent.gateway.client import conversation_header, isolate, timeouts
+from grok_agent.gateway.client import conversation_header, conversation_in, isolate, timeouts
+from grok_agent.gateway.collecting import Collected
 from grok_agent.gateway.connections import async_client, sync_client
 from grok_agent.gateway.defaults import FROM_SETTINGS, fill
+from grok_agent.gateway.edge import Edge, Terms, edge_of
 from grok_agent.gateway.faults import Target
+from grok_agent.gateway.job import Job
+from grok_agent.gateway.ladder import Reencode
 from grok_agent.gateway.outgoing import (
     advise_temperature,
     drop_refused,
@@ -39,8 +47,17 @@ class ChatGrokBuild(BaseChatOpenAI):
     """grok-build-0.1 behind the gateway of the settings, over Chat Completions.
 
     Everything that is not given is read by :meth:`Settings.from_env`: ``base_url``, ``api_key``,
-    ``model``, ``timeout`` (seconds between two pieces of an answer), ``connect_timeout_s`` and
-    ``max_retries`` (of the request until its answer begins).
+    ``model``, ``timeout`` (seconds to the first piece of an answer and between two of them),
+    ``answer_timeout_s`` (for a whole answer), ``connect_timeout_s``, ``max_wait_s`` (nothing is
+    sent again after it), ``max_retries`` (None: as many as fit into ``max_wait_s``) and
+    ``max_usd_per_day``.
+
+    All models for one gateway, key and model name in this process share a limiter that learns what
+    the gateway accepts; requests wait for their turn in it. Requests that failed, and answers that
+    are not whole, are asked for again. A stream is asked for again as long as nothing was handed
+    on; after that it raises IncompleteAnswerError: what was handed on is void, and the reader who
+    wants another answer streams again. With ``streaming=True`` an ``invoke`` streams underneath,
+    which finds hangs sooner; callbacks see its tokens, and ``on_retry`` where they become void.
 
     Of what differs from its parent: an answer that is not whole is raised, not repaired; every
     failure is one of the classes in :mod:`grok_agent.gateway.faults`; ``reasoning_content`` is kept
@@ -57,6 +74,18 @@ class ChatGrokBuild(BaseChatOpenAI):
     LangGraph's thread id is a good one."""
 
     connect_timeout_s: float | None = Field(default=None, gt=0)
+    answer_timeout_s: float | None = Field(default=None, gt=0)
+    max_wait_s: float = Field(default=300, ge=0)
+    max_usd_per_call: float | None = None
+    max_usd_per_run: float | None = None
+    """Cap for one ``conversation_id``, over all programs that share the ledger."""
+    max_usd_per_day: float | None = None
+    state_dir: Path | None = Field(default=None, exclude=True)
+    """Where the ledger lies, and what ``grok-agent doctor`` has found."""
+    edge: Edge | None = Field(default=None, exclude=True, repr=False)
+    """A limiter, moderation memory and ledger of its own; None: those of the whole process."""
+    reencode: Reencode | None = Field(default=None, exclude=True, repr=False)
+    """Makes a picture's data URL smaller, for gateways that find a request too large."""
     http_socket_options: Sequence[tuple[int, int, int]] | None = ()  # ``connections`` sets them
     openai_proxy: str | None = None
     stream_usage: bool | None = True
@@ -79,6 +108,7 @@ class ChatGrokBuild(BaseChatOpenAI):
         for client in (self.root_client, self.root_async_client):
             if client is None:
                 continue  # an asynchronous function for a key serves asynchronous calls only
+            client.max_retries = 0  # the SDK's retries know nothing of other requests
             isolate(client, headers=self.default_headers, organization=organization)
             if isinstance(self.request_timeout, int | float):
                 client.timeout = timeouts(self.connect_timeout_s, self.request_timeout)
@@ -208,6 +238,22 @@ class ChatGrokBuild(BaseChatOpenAI):
             payload["extra_headers"] = {**(payload.get("extra_headers") or {}), **headers}
         return payload
 
+    def _should_stream(
+        self,
+        *,
+        async_api: bool,
+        run_manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> bool:
+        """Whether somebody reads along; ``streaming`` alone is about the wire."""
+        handlers = run_manager.handlers if run_manager else ()
+        reads = kwargs.get("stream") or any(
+            isinstance(handler, _StreamingCallbackHandler) for handler in handlers
+        )
+        return bool(reads) and super()._should_stream(
+            async_api=async_api, run_manager=run_manager, **kwargs
+        )
+
     def _generate(
         self,
         messages: list[BaseMessage],
@@ -216,8 +262,14 @@ class ChatGrokBuild(BaseChatOpenAI):
         **kwargs: Any,
     ) -> ChatResult:
         self._ensure_sync_client_available()
+        if self.streaming:
+            collected = Collected(run_manager)
+            job = self._job(self._streamed_payload(messages, stop, None, kwargs))
+            for piece in stream(self.root_client, job, collected.restart):
+                collected.add(self._convert_chunk_to_generation_chunk(piece, AIMessageChunk, None))
+            return generate_from_stream(iter(collected.chunks))
         payload = self._get_request_payload(messages, stop=stop, **kwargs) | {"stream": False}
-        answer, headers = ask(self.root_client, payload, self._target(payload))
+        answer, headers = ask(self.root_client, self._job(payload))
         return self._create_chat_result(answer, self._kept_headers(headers))
 
     async def _agenerate(
@@ -227,8 +279,17 @@ class ChatGrokBuild(BaseChatOpenAI):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
+        if self.streaming:
+            collected = Collected(run_manager)
+            job = self._job(self._streamed_payload(messages, stop, None, kwargs))
+            pieces = stream_async(self.root_async_client, job, collected.restart_async)
+            async with aclosing(pieces):
+                async for piece in pieces:
+                    chunk = self._convert_chunk_to_generation_chunk(piece, AIMessageChunk, None)
+                    await collected.add_async(chunk)
+            return generate_from_stream(iter(collected.chunks))
         payload = self._get_request_payload(messages, stop=stop, **kwargs) | {"stream": False}
-        answer, headers = await ask_async(self.root_async_client, payload, self._target(payload))
+        answer, headers = await ask_async(self.root_async_client, self._job(payload))
         return self._create_chat_result(answer, self._kept_headers(headers))
 
     def _stream(
@@ -242,12 +303,12 @@ class ChatGrokBuild(BaseChatOpenAI):
     ) -> Iterator[ChatGenerationChunk]:
         self._ensure_sync_client_available()
         payload = self._streamed_payload(messages, stop, stream_usage, kwargs)
-        target = self._target(payload)
-        for piece in stream(self.root_client, payload, target, gap_s=self._gap_s):
-            chunk = self._convert_chunk_to_generation_chunk(piece, AIMessageChunk, None)
-            if run_manager:
-                run_manager.on_llm_new_token(chunk.text, chunk=chunk)
-            yield chunk
+        with closing(stream(self.root_client, self._job(payload))) as pieces:
+            for piece in pieces:
+                chunk = self._convert_chunk_to_generation_chunk(piece, AIMessageChunk, None)
+                if run_manager:
+                    run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                yield chunk
 
     async def _astream(
         self,
@@ -259,18 +320,29 @@ class ChatGrokBuild(BaseChatOpenAI):
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
         payload = self._streamed_payload(messages, stop, stream_usage, kwargs)
-        target = self._target(payload)
-        pieces = stream_async(self.root_async_client, payload, target, gap_s=self._gap_s)
-        async with aclosing(pieces):
+        async with aclosing(stream_async(self.root_async_client, self._job(payload))) as pieces:
             async for piece in pieces:
                 chunk = self._convert_chunk_to_generation_chunk(piece, AIMessageChunk, None)
                 if run_manager:
                     await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                 yield chunk
 
-    @property
-    def _gap_s(self) -> float | None:
-        return self.request_timeout if isinstance(self.request_timeout, int | float) else None
+    def _job(self, payload: dict[str, Any]) -> Job:
+        """The call with ``payload``, at the edge that it shares with others."""
+        key = self.openai_api_key
+        secret = key.get_secret_value() if isinstance(key, SecretStr) else ""
+        target = Target(self.openai_api_base or "", payload["model"], secret)
+        timeout = self.request_timeout
+        terms = Terms(
+            max_wait_s=self.max_wait_s,
+            max_retries=self.max_retries,
+            gap_s=timeout if isinstance(timeout, int | float) else None,
+            answer_s=self.answer_timeout_s,
+            caps=Caps(self.max_usd_per_call, self.max_usd_per_run, self.max_usd_per_day),
+            thread=conversation_in(payload),
+            reencode=self.reencode,
+        )
+        return Job(payload, target, self.edge or edge_of(target, self.state_dir), terms)
 
     def _streamed_payload(
         self,
@@ -310,11 +382,6 @@ class ChatGrokBuild(BaseChatOpenAI):
 
     def _kept_headers(self, headers: Mapping[str, str]) -> dict[str, Any]:
         return {"headers": dict(headers)} if self.include_response_headers else {}
-
-    def _target(self, payload: dict[str, Any]) -> Target:
-        key = self.openai_api_key
-        secret = key.get_secret_value() if isinstance(key, SecretStr) else ""
-        return Target(self.openai_api_base or "", payload["model"], secret)
 
 
 def _keep_extras(

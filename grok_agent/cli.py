@@ -15,6 +15,7 @@ from grok_agent.errors import SettingsError
 if TYPE_CHECKING:
     from grok_agent.chat_model import ChatGrokBuild
     from grok_agent.graphs.repository import Job
+    from grok_agent.profile import ImageLimits
     from grok_agent.settings import Settings
 
 app = typer.Typer(
@@ -205,6 +206,59 @@ def models(
         show_models(settings, offline=offline, as_json=as_json)
 
 
+@app.command(epilog="Example: grok-agent usage --by model --since 2026-01-01 --rate 7.1")
+def usage(
+    by: Annotated[str, typer.Option(help="day (in UTC) | model | thread | key | call")] = "day",
+    since: Annotated[
+        str | None, typer.Option(metavar="DATE", help="Leave out what was before, in UTC.")
+    ] = None,
+    csv: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write every request as a row; '-': standard output."),
+    ] = None,
+    currency: Annotated[
+        str | None, typer.Option(metavar="CODE", help="Local currency.  [env: GROK_CURRENCY]")
+    ] = None,
+    rate: Annotated[
+        str | None,
+        typer.Option(help="What one US dollar costs in it.  [env: GROK_CURRENCY_RATE]"),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what requests have cost, cut answers included; what is not known is counted apart."""
+    from grok_agent.running import exit_codes, show_usage
+
+    with exit_codes(as_json=as_json):
+        settings = _settings(offline=True, currency=currency, currency_rate=rate)  # asks no gateway
+        if currency and not rate and settings.currency != _settings(offline=True).currency:
+            settings = settings.model_copy(update={"currency_rate": None})  # of another currency
+        show_usage(
+            settings,
+            by=by,
+            since=since,
+            csv=csv,
+            in_currency=bool(currency),
+            as_json=as_json,
+        )
+
+
+@app.command(epilog="Example: grok-agent doctor --base-url https://4sapi.com/v1")
+def doctor(
+    as_json: AsJson = False,
+    offline: Offline = False,
+    base_url: BaseUrl = None,
+    model: Model = None,
+) -> None:
+    """Find out with a few cheap requests what a gateway can do, and remember it."""
+    from grok_agent.running import exit_codes
+
+    with exit_codes(as_json=as_json):
+        from grok_agent.doctor import run_doctor
+
+        settings = _settings(offline, base_url=base_url, model=model)
+        run_doctor(settings, offline=offline, as_json=as_json)
+
+
 @app.command()
 def version() -> None:
     """Print the versions of this program and of what it stands on."""
@@ -233,11 +287,17 @@ def _connect(settings: "Settings", offline: bool) -> "ChatGrokBuild":
     if offline:
         from grok_agent.offline import offline_model
 
-        return offline_model(model=settings.model)
+        return offline_model(model=settings.model, reencode=_reencode)
     from grok_agent.chat_model import ChatGrokBuild
 
     settings.require_key()
-    return ChatGrokBuild.from_settings(settings)
+    return ChatGrokBuild.from_settings(settings, reencode=_reencode)
+
+
+def _reencode(url: str, limits: "ImageLimits") -> str:
+    from grok_agent.vision.reencode import reencode  # loads the image library: only when needed
+
+    return reencode(url, limits)
 
 
 def _task(argument: str | None, *, needed: bool = True) -> str:

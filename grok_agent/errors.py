@@ -19,6 +19,7 @@
     |   |-- UnreachableError         no connection, or no answer in time, retryable      [L]
     |   |-- NotAGatewayError         it answered, but not in the API's format            [L]
     |   `-- IncompleteAnswerError    an answer that is not whole, retryable              [L]
+    |-- SpendingCapError           whoever set a cap on spending: it is reached, nothing was sent
     `-- ToolError                  the model: becomes the text of a tool message
         `-- PermissionDeniedError    the guard refused; the text says which leave is missing
 
@@ -72,6 +73,17 @@ class GatewayError(GrokAgentError):
         self.status = status
         self.code = code
         self.request_id = request_id
+
+
+class SpendingCapError(GrokAgentError):
+    """A cap on spending is reached; nothing was sent. Whoever set the cap may raise it.
+
+    ``cap`` says which: ``call``, ``run`` or ``day``.
+    """
+
+    def __init__(self, what: str, *, next_step: str, cap: str) -> None:
+        super().__init__(what, next_step=next_step)
+        self.cap = cap
 
 
 class ToolError(GrokAgentError):

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 import typer
 
@@ -16,12 +16,14 @@ from grok_agent.errors import (
     MissingKeyError,
     PermissionDeniedError,
     SettingsError,
+    SpendingCapError,
 )
 
 if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
 
     from grok_agent.chat_model import ChatGrokBuild
+    from grok_agent.gateway.totals import By
     from grok_agent.graphs.repository import Job
     from grok_agent.graphs.state import Budget, Outcome
     from grok_agent.settings import Settings
@@ -60,6 +62,8 @@ def code_of_error(error: GrokAgentError) -> int:
     """The exit code of an error that ended the program before or outside a run."""
     if type(error).__name__ in KEY_ERRORS:
         return NO_LEAVE
+    if isinstance(error, SpendingCapError):
+        return BUDGET
     return FAILED if isinstance(error, GatewayError) else USAGE
 
 
@@ -166,6 +170,52 @@ def show_models(settings: "Settings", *, offline: bool, as_json: bool) -> None:
         return
     for name in names:
         print(f"{name}  (in use)" if name == settings.model else name)
+
+
+def show_usage(
+    settings: "Settings",
+    *,
+    by: str,
+    since: str | None,
+    csv: Path | None,
+    in_currency: bool,
+    as_json: bool,
+) -> None:
+    """Print what requests have cost, and write them one by one to ``csv`` if that is given.
+
+    ``in_currency`` insists on amounts in the local currency, which else follow from a rate.
+    """
+    from grok_agent.gateway.bills import bills_of
+    from grok_agent.gateway.edge import LEDGER_FILE
+    from grok_agent.usage_report import Currency, Report, moment, render, write_csv
+
+    start = moment(since) if since else None
+    rate = settings.currency_rate
+    if in_currency and rate is None:
+        raise SettingsError(
+            f"A rate for {settings.currency} is not set, and none is looked up.",
+            next_step="Add --rate, the price of one US dollar, or set GROK_CURRENCY_RATE.",
+        )
+    currency = Currency(settings.currency, rate) if rate is not None else None
+    bills = bills_of(settings.state_dir / LEDGER_FILE)
+    if csv:
+        written = write_csv(bills, csv, since=start, currency=currency)
+        where = "standard output" if str(csv) == "-" else csv
+        print(f"{written} row(s) written to {where}", file=sys.stderr)
+        return
+    report = Report.of(bills, _group(by), since=start, currency=currency)
+    print(report.to_json() if as_json else render(report))
+
+
+def _group(by: str) -> "By":
+    from grok_agent.gateway.totals import By
+
+    groups = get_args(By)
+    if by not in groups:
+        raise SettingsError(
+            f"--by {by} is not known.", next_step=f"Use one of: {', '.join(groups)}."
+        )
+    return cast(By, by)
 
 
 def _permission(given: str | None, job: str) -> Any:

@@ -3,6 +3,7 @@ environment and of ``.env``."""
 
 import os
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -20,10 +21,15 @@ VARIABLES: dict[str, tuple[str, ...]] = {
     "model": ("GROK_MODEL",),
     "connect_timeout_s": ("GROK_CONNECT_TIMEOUT_S",),
     "request_timeout_s": ("GROK_REQUEST_TIMEOUT_S",),
+    "answer_timeout_s": ("GROK_ANSWER_TIMEOUT_S",),
+    "max_wait_s": ("GROK_MAX_WAIT_S",),
     "max_retries": ("GROK_MAX_RETRIES",),
     "max_usd": ("GROK_MAX_USD",),
     "max_steps": ("GROK_MAX_STEPS",),
     "max_seconds": ("GROK_MAX_SECONDS",),
+    "max_usd_per_day": ("GROK_MAX_USD_PER_DAY",),
+    "currency": ("GROK_CURRENCY",),
+    "currency_rate": ("GROK_CURRENCY_RATE",),
     "state_dir": ("GROK_STATE_DIR",),
 }
 """Environment variables by field; the first that is set and not blank wins."""
@@ -32,7 +38,9 @@ VARIABLES: dict[str, tuple[str, ...]] = {
 class Settings(BaseModel):
     """Frozen settings. Three values move to another gateway: base_url, api_key, model.
 
-    Times are in seconds, money in US dollars. The key is held as a secret and never printed.
+    Times are in seconds, money in US dollars; ``max_usd_per_day`` counts days in UTC, and
+    ``currency_rate`` is the price of one dollar in ``currency``. The key is held as a secret and
+    never printed.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,10 +50,15 @@ class Settings(BaseModel):
     model: str = Field(default=GROK_BUILD.name, min_length=1)
     connect_timeout_s: float = Field(default=10, gt=0)
     request_timeout_s: float = Field(default=900, gt=0)
-    max_retries: int = Field(default=2, ge=0)
+    answer_timeout_s: float = Field(default=1800, gt=0)
+    max_wait_s: float = Field(default=300, ge=0)
+    max_retries: int | None = Field(default=None, ge=0)
     max_usd: float = Field(default=1.0, gt=0)
     max_steps: int = Field(default=60, gt=0)
     max_seconds: float = Field(default=1800, gt=0)
+    max_usd_per_day: float | None = Field(default=None, gt=0)
+    currency: str = "CNY"
+    currency_rate: Decimal | None = Field(default=None, gt=0)
     state_dir: Path = Field(default_factory=lambda: user_state_path("grok-agent", appauthor=False))
 
     @field_validator("base_url")
@@ -55,6 +68,14 @@ class Settings(BaseModel):
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"{url!r} is no http(s) URL")
         return url.strip().rstrip("/")
+
+    @field_validator("currency")
+    @classmethod
+    def _is_currency(cls, name: str) -> str:
+        code = name.strip().upper()
+        if len(code) != 3 or not (code.isascii() and code.isalpha()):
+            raise ValueError(f"{name!r} is no code of three letters, such as CNY")
+        return code
 
     @classmethod
     def from_env(

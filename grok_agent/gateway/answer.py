@@ -53,7 +53,7 @@ class Answer:
         if self.finish_reason == "error":
             raise fault(OverloadedError, self.target, Reply(message="the model failed"))
         if self.calls and self.finish_reason == "length":
-            raise self.incomplete("a tool call was cut at the limit of output tokens")
+            raise self.incomplete("a tool call was cut at the limit of output tokens", again=False)
         for call in self.calls:
             if not call.name or not is_object(call.arguments):
                 raise self.incomplete(
@@ -64,11 +64,14 @@ class Answer:
         if self.wants_json and not self.calls and _is_torn_json(self.text):
             raise self.incomplete("the JSON asked for does not parse")
 
-    def incomplete(self, why: str) -> IncompleteAnswerError:
-        """The error for an answer that is not whole, with what had arrived."""
+    def incomplete(self, why: str, *, again: bool = True) -> IncompleteAnswerError:
+        """The error for an answer that is not whole, with what had arrived.
+
+        ``again`` says whether the same request may get a whole one.
+        """
         error = fault(IncompleteAnswerError, self.target, Reply(message=why))
         assert isinstance(error, IncompleteAnswerError)
-        error.arrived = self.text
+        error.arrived, error.retryable = self.text, again
         return error
 
 
@@ -89,6 +92,15 @@ def whole_answer(body: str, target: Target, *, wants_json: bool = False) -> dict
         "choices": [_sound_choice(choice, target, wants_json=wants_json) for choice in choices],
         "usage": read_usage(content.get("usage")),
     }
+
+
+def receipt_in(body: str) -> tuple[dict[str, Any] | None, str]:
+    """Usage and served model of an answer that may not be whole, as far as they can be read."""
+    try:
+        content = mapping_of(json.loads(body))
+    except (ValueError, RecursionError):
+        return None, ""
+    return read_usage(content.get("usage")), names_in(content).get("model", "")
 
 
 def as_chunk(answer: Mapping[str, Any]) -> dict[str, Any]:

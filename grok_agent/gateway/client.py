@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import httpx2
 import openai
@@ -14,6 +14,7 @@ from grok_agent.gateway.faults import SDK_FAILURES, NotAGatewayError, Target, fa
 from grok_agent.gateway.replies import Reply
 from grok_agent.settings import Settings
 
+_CONVERSATION = "x-grok-conv-id"
 _OFFER_TIMEOUT_S = 5.0
 _HEADER_SAFE = "!#$&'()*+,-./:;=?@[]^_`{|}~ "
 
@@ -45,7 +46,13 @@ def conversation_header(conversation_id: str) -> dict[str, str]:
 
     Characters that a header cannot carry are percent-encoded.
     """
-    return {"x-grok-conv-id": quote(conversation_id, safe=_HEADER_SAFE).strip()}
+    return {_CONVERSATION: quote(conversation_id, safe=_HEADER_SAFE).strip()}
+
+
+def conversation_in(payload: Mapping[str, Any]) -> str:
+    """The conversation that a request belongs to; empty for none."""
+    headers = payload.get("extra_headers") or {}
+    return unquote(str(headers.get(_CONVERSATION, "")))
 
 
 def sendable_key(settings: Settings) -> str:
@@ -70,7 +77,7 @@ def list_models(settings: Settings, http_client: httpx2.Client | None = None) ->
         base_url=settings.base_url,
         api_key=target.key,
         http_client=http_client or sync_client(),
-        max_retries=settings.max_retries,
+        max_retries=2 if settings.max_retries is None else settings.max_retries,
         timeout=timeouts(settings.connect_timeout_s, settings.request_timeout_s),
     )
     isolate(client, headers=None, organization=None)

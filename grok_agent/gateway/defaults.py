@@ -1,5 +1,6 @@
 """What a chat model was not given comes from the settings, under one name each."""
 
+from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
@@ -21,9 +22,16 @@ FROM_SETTINGS = {
     "model": "model",
     "timeout": "request_timeout_s",
     "connect_timeout_s": "connect_timeout_s",
+    "answer_timeout_s": "answer_timeout_s",
+    "max_wait_s": "max_wait_s",
     "max_retries": "max_retries",
+    "max_usd_per_day": "max_usd_per_day",
+    "state_dir": "state_dir",
 }
 """What is read from the settings where it is not given, under the name that it has there."""
+
+MAY_BE_NONE = {"max_retries", "max_usd_per_day"}
+"""Those in which None says something: without a limit."""
 
 
 def fill(values: dict[str, Any]) -> dict[str, Any]:
@@ -36,10 +44,15 @@ def fill(values: dict[str, Any]) -> dict[str, Any]:
     plain = {
         name: values[name]
         for name in FROM_SETTINGS
-        if isinstance(values.get(name), str | int | float | SecretStr)
+        if isinstance(values.get(name), str | int | float | SecretStr | Path)
     }  # a function for the key, or a time-out of another kind, is the parent's to judge
     given = {field: plain.get(name) for name, field in FROM_SETTINGS.items()}
-    if None in given.values():
+    unsaid = {
+        name
+        for name in FROM_SETTINGS
+        if plain.get(name) is None and not (name in MAY_BE_NONE and name in values)
+    }
+    if unsaid:
         settings = Settings.from_env(**given)
     else:
         settings = Settings.from_env(environ={}, env_file=None, **given)

@@ -1,5 +1,6 @@
 """What an answer used, and what it cost: exact where the bill says so, marked where it does not."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self, TypeGuard
@@ -18,6 +19,9 @@ Basis = Literal["billed", "list_price", "offline", "unknown"]
 nothing was billed; the amount is what grok-build-0.1 would have cost. ``unknown``: no amount."""
 
 _BY_CERTAINTY: tuple[Basis, ...] = ("billed", "list_price", "offline", "unknown")
+
+_DATED = r"([-@:_](latest|\d{4}[\d-]*))?"
+"""What may follow a model's name without making it another model."""
 
 _BEYOND_REASON = 1e18  # above it stands no count and no bill; NaN and infinity fail the test too
 
@@ -82,14 +86,26 @@ def cost_of(message: BaseMessage, profile: Profile) -> Cost:
     The bill in the answer wins over the price list. An answer that another model served than the
     one asked is not priced with the wrong list: without a bill its cost is unknown.
     """
-    usage = Usage.of(message)
     served = str(message.response_metadata.get("model_name") or "")
+    return price(
+        Usage.of(message), message.response_metadata.get("cost_in_usd_ticks"), served, profile
+    )
+
+
+def price(usage: Usage | None, ticks: object, served: str, profile: Profile) -> Cost:
+    """The same from the parts of an answer: its usage, its bill in ticks, the model that served."""
     if served == OFFLINE_MODEL:
         return _at_list_price(usage, GROK_BUILD, "offline")
-    ticks = message.response_metadata.get("cost_in_usd_ticks")
     if is_amount(ticks):
         return Cost(ticks / TICKS_PER_USD, "billed")
     return _at_list_price(usage, _priced_as(served, profile), "list_price")
+
+
+def is_same_model(asked: str, served: str) -> bool:
+    """Whether ``served`` names the model ``asked``; relays prefix and date the name."""
+    name, answered = (each.rpartition("/")[2].lower() for each in (asked, served))
+    rest = answered.removeprefix(name)
+    return answered.startswith(name) and bool(re.fullmatch(_DATED, rest))
 
 
 def is_amount(value: object) -> TypeGuard[float]:
@@ -125,8 +141,8 @@ def usage_from_wire(usage: object) -> dict[str, Any] | None:
 
 
 def _priced_as(served: str, asked: Profile) -> Profile:
-    """The profile that prices an answer served by ``served``; relays prefix and date the name."""
-    if not served or served.rpartition("/")[2].startswith(asked.name):
+    """The profile that prices an answer served by ``served``."""
+    if not served or is_same_model(asked.name, served):
         return asked
     return profile_of(served)
 

@@ -51,6 +51,16 @@ class Assembly:
         """The error for an answer that ``error`` has cut off."""
         return self._answer.incomplete(f"it broke off: {error or type(error).__name__}")
 
+    @property
+    def usage(self) -> dict[str, Any] | None:
+        """What the answer has used, where the gateway has said so by now."""
+        return self._usage
+
+    @property
+    def served(self) -> str:
+        """The model that answers, as far as it is named by now."""
+        return self._end.get("model", "")
+
     def feed(self, chunk: object) -> dict[str, Any] | None:
         """The sound form of ``chunk``, or None where it holds nothing to hand on."""
         if not isinstance(chunk, Mapping):

@@ -18,6 +18,7 @@ def offline_model(gateway: "OfflineGateway | None" = None, **chat_kwargs: Any) -
     import httpx2
 
     from grok_agent.chat_model import ChatGrokBuild
+    from grok_agent.gateway.edge import Edge
     from grok_agent.offline.gateway import OfflineGateway
     from grok_agent.offline.transport import AsyncOfflineTransport, OfflineTransport
 
@@ -28,6 +29,7 @@ def offline_model(gateway: "OfflineGateway | None" = None, **chat_kwargs: Any) -
             "api_key": "offline",
             "http_client": httpx2.Client(transport=OfflineTransport(gateway)),
             "http_async_client": httpx2.AsyncClient(transport=AsyncOfflineTransport(gateway)),
+            "edge": Edge(),
             **chat_kwargs,
         }
     )

@@ -9,7 +9,9 @@ from functools import cache
 from typing import Any
 
 from grok_agent.offline.answers import Answer
+from grok_agent.offline.bill import Bill
 from grok_agent.offline.faults import CHAT_PATH, Fault, FaultSchedule
+from grok_agent.offline.limits import Limits, Turnstile
 from grok_agent.offline.parsing import parse_chat
 from grok_agent.offline.planner import plan
 from grok_agent.offline.problems import (
@@ -42,6 +44,9 @@ class OfflineGateway:
 
     ``planner`` gives the answers, ``faults`` says what goes wrong and when, ``models`` are the
     names that are served, ``keys`` the accepted API keys (None: any that is not blank).
+
+    ``limits`` apply to chat requests: outages before any fault, the rate behind the faults that
+    refuse. With ``bill`` each answer is charged to it and says so in ``usage.cost_in_usd_ticks``.
     """
 
     def __init__(
@@ -51,12 +56,16 @@ class OfflineGateway:
         *,
         models: Sequence[str] = MODELS,
         keys: set[str] | None = None,
+        limits: Limits | None = None,
+        bill: Bill | None = None,
     ) -> None:
         self.models = tuple(models)
         self._planner = planner
         self._keys = keys
         self._faults = FaultSchedule(faults)
         self._cache = PromptCache()
+        self._turnstile = Turnstile(limits or Limits())
+        self._bill = bill
 
     def handle(self, request: Request) -> Response:
         """Answer ``request``. Never raises: what is wrong with it becomes an error answer."""
@@ -113,6 +122,8 @@ class OfflineGateway:
         return json_response(_model(name))
 
     def _chat(self, request: Request) -> Response:
+        if (outage := self._turnstile.outage()) and (refused := refuse(outage)):
+            return refused
         chat = parse_chat(request, self.models)
         prompt = Prompt.of(chat)
         if prompt.tokens > GROK_BUILD.window_tokens:
@@ -123,8 +134,12 @@ class OfflineGateway:
         )
         if fault and (refused := refuse(fault)):
             return refused
+        if (limit := self._turnstile.refusal()) and (refused := refuse(limit)):
+            return refused
         cached = self._cache.cached_tokens(chat.conversation_id, prompt)
         answer = Answer.of(chat, turn(), prompt.tokens, cached)
+        if self._bill:
+            answer = replace(answer, usage=self._bill.charge(answer.id, answer.usage))
         if chat.stream:
             return streamed_response(answer, fault, chat.include_usage)
         return whole_response(answer, fault)

@@ -1,0 +1,127 @@
+"""The answer of one attempt as it comes in: watched by the clock, put together, and billed."""
+
+from collections.abc import Iterator
+from time import monotonic
+from typing import Any
+
+import httpx2
+
+from grok_agent.errors import GatewayError
+from grok_agent.gateway.answer import as_chunk, receipt_in, whole_answer
+from grok_agent.gateway.events import Events
+from grok_agent.gateway.faults import NotAGatewayError, fault, fault_of
+from grok_agent.gateway.job import Job
+from grok_agent.gateway.ladder import too_large_by_reset
+from grok_agent.gateway.outgoing import wants_json
+from grok_agent.gateway.replies import Reply
+from grok_agent.gateway.stream import Assembly
+
+Json = dict[str, Any]
+
+MAX_BODY_BYTES = 64_000_000
+"""No answer of a model is larger; a gateway that announces or sends more is not read."""
+
+
+class Received:
+    """What has come of one answer. Raises TimeoutError when it takes longer than ``job`` allows.
+
+    A streamed answer goes through ``feed`` and ``end``, one in a single body through ``keep`` and
+    ``whole``; ``rest`` is for relays that send a single body although a stream was asked for.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self.assembly = Assembly(job.target, wants_json=wants_json(job.payload))
+        self._job = job
+        self._began = monotonic()
+        self._events = Events(job.terms.gap_s)
+        self._is_streamed = True
+        self._is_billed = False
+        self._body = bytearray()
+        self._size = 0
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the stream says that nothing follows."""
+        return self._events.done
+
+    def begin(self, response: httpx2.Response) -> None:
+        """Take note of the head of the answer."""
+        kind = response.headers.get("content-type", "")
+        self._is_streamed = "json" not in kind and "html" not in kind
+        announced = response.headers.get("content-length", "")
+        if announced.isascii() and announced.isdigit():
+            self._require_room(int(announced[:20]))
+
+    def keep(self, part: bytes) -> None:
+        """Take the next bytes of a single body."""
+        self._watch(part)
+        self._body += part
+
+    def feed(self, part: bytes) -> Iterator[Json]:
+        """The pieces of the answer that the next bytes complete."""
+        if not self._is_streamed:
+            self.keep(part)
+            return
+        self._watch(part)
+        yield from self.assembly.read(self._events.feed(part))
+
+    def rest(self) -> Iterator[Json]:
+        """The whole answer as one piece, where it came as a single body."""
+        if not self._is_streamed:
+            answer = self._parsed()
+            if piece := self.assembly.feed(as_chunk(answer)):
+                yield piece
+
+    def end(self) -> Json:
+        """The last piece; raises unless the answer is whole."""
+        end = self.assembly.close()
+        self._bill(self.assembly.usage, self.assembly.served, is_whole=True)
+        return end
+
+    def whole(self) -> Json:
+        """The answer in the single body; raises unless it is whole."""
+        answer = self._parsed()
+        self._bill(answer["usage"], answer.get("model", ""), is_whole=True)
+        return answer
+
+    def account(self) -> None:
+        """Bill what has begun and was not finished, whoever ended it."""
+        if self.assembly.has_begun or self.assembly.usage:
+            self._bill(self.assembly.usage, self.assembly.served, is_whole=False)
+
+    def _parsed(self) -> Json:
+        text = self._body.decode("utf-8-sig", errors="replace")
+        target = self.assembly.target
+        try:
+            return whole_answer(text, target, wants_json=wants_json(self._job.payload))
+        except GatewayError:
+            usage, served = receipt_in(text)
+            if usage:
+                self._bill(usage, served, is_whole=False)
+            raise
+
+    def _bill(self, usage: Json | None, served: str, *, is_whole: bool) -> None:
+        if not self._is_billed:
+            self._is_billed = True
+            self._job.bill(usage, served, "whole" if is_whole else "cut")
+
+    def _watch(self, part: bytes) -> None:
+        limit = self._job.terms.answer_s
+        if limit is not None and monotonic() - self._began > limit:
+            raise TimeoutError(f"the answer was not finished within {limit:g} s")
+        self._size += len(part)
+        self._require_room(self._size)
+
+    def _require_room(self, size: int) -> None:
+        if size > MAX_BODY_BYTES:
+            why = f"a body of {size / 1e6:.0f} MB or more, which no answer has"
+            raise fault(NotAGatewayError, self.assembly.target, Reply(message=why))
+
+
+def typed(error: Exception, job: Job, assembly: Assembly | None = None) -> GatewayError:
+    """Our error for ``error``: once an answer has begun, a break means that it is not whole."""
+    if isinstance(error, GatewayError):
+        return error
+    if assembly and assembly.has_begun:
+        return assembly.broken(error)
+    return too_large_by_reset(error, job.payload, job.target) or fault_of(error, job.target)
