@@ -10,12 +10,13 @@ BIN := $(VENV)/bin
 endif
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo test lint types unit notebooks bench clean
+.PHONY: help demo test lint types unit notebooks bench bench-gateway clean
 
 help:
 	@echo "make demo   install, then run the main job without a key on the embedded gateway"
 	@echo "make test   install, then lint, types, tests and notebooks"
 	@echo "make bench  the figures of docs/figures.md, measured on this machine"
+	@echo "make bench-gateway  clients side by side behind faults and limits (long)"
 	@echo "make clean  remove .venv and everything that was built"
 	@echo "Another Python: make demo PYTHON=python3.12"
 
@@ -39,6 +40,9 @@ notebooks: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/startup.py
+
+bench-gateway: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/gateway.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -38,7 +38,9 @@ def repository(tmp_path: Path) -> Path:
     return root
 
 
-@pytest.mark.parametrize("verb", [*VERBS, "prompt", "features", "models", "serve-offline"])
+@pytest.mark.parametrize(
+    "verb", [*VERBS, "prompt", "features", "models", "doctor", "usage", "serve-offline"]
+)
 def test_help_of_each_command_has_an_example(verb: str) -> None:
     result = run(verb, "--help")
     assert result.exit_code == 0
