@@ -28,7 +28,7 @@ src/a.py
 12:odd name
 7:get_key
 
-/work/b.txt
+/project/b.txt
 1:
 data.bin: binary file matches (found "\\0" byte around offset 4)
 ... [120 lines truncated] ...
