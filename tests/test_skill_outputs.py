@@ -17,7 +17,7 @@ from grok_agent.tools import results
 from grok_agent.tools.folders import list_tree
 from grok_agent.tools.results import render
 
-GREP = """<workspace_result workspace_path="/work">
+GREP = """<workspace_result workspace_path="/project">
 Found at least 5 matching lines
 src/a.py
 3:def get_key():
