@@ -4,11 +4,7 @@ One SQLite file. Neither pictures nor face embeddings are stored.
 """
 
 import json
-import sqlite3
-import threading
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,27 +14,33 @@ from typing import Any, Self
 from pydantic import BaseModel, ValidationError
 
 from grok_agent.errors import SettingsError
+from grok_agent.gateway.sqlite_file import Kind, SqliteFile
 from grok_agent.prompts.schema import PromptSpec
 
 LIBRARY_VERSION = 1
-APPLICATION_ID = 0x47524F4B
-"""Marks the file as a prompt library ("GROK" in ASCII), so that no other database is written to."""
+BUSY_S = 30.0
 
-BUSY_TIMEOUT_S = 30.0
-
-_TABLE = """
-CREATE TABLE prompts (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    created_at TEXT NOT NULL,
-    task TEXT NOT NULL,
-    model TEXT NOT NULL,
-    spec TEXT NOT NULL,
-    images TEXT NOT NULL,
-    features TEXT,
-    cost_usd REAL
+_FILE = Kind(
+    name="prompt library",
+    application_id=0x47524F4B,
+    version=LIBRARY_VERSION,
+    tables=(
+        """
+        CREATE TABLE prompts (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            created_at TEXT NOT NULL,
+            task TEXT NOT NULL,
+            model TEXT NOT NULL,
+            spec TEXT NOT NULL,
+            images TEXT NOT NULL,
+            features TEXT,
+            cost_usd REAL
+        )
+        """,
+    ),
+    elsewhere="name another file, in a folder that you may write to",
+    synchronous="FULL",
 )
-"""
-
 
 _COLUMNS = "id, created_at, task, model, spec, images, features, cost_usd"
 
@@ -71,18 +73,9 @@ class PromptLibrary:
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path).expanduser()
-        self._lock = threading.Lock()
-        with self._explained():
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(
-                self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
-            )
-        try:
-            with self._explained():
-                self._prepare()
-        except SettingsError:
-            self._connection.close()
-            raise
+        file = SqliteFile(self.path, _FILE, busy_s=BUSY_S)
+        with file.reading():  # opens it, so that its troubles are told before a prompt is paid for
+            self._file: SqliteFile | None = file
 
     def save(
         self,
@@ -108,7 +101,7 @@ class PromptLibrary:
             _features_json(features),
             cost_usd,
         )
-        with self._transaction() as connection:
+        with self._opened().writing() as connection:
             cursor = connection.execute(
                 "INSERT INTO prompts (created_at, task, model, spec, images, features, cost_usd)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -138,8 +131,9 @@ class PromptLibrary:
 
     def close(self) -> None:
         """Close the file; closing twice does nothing."""
-        with self._lock:
-            self._connection.close()
+        file, self._file = self._file, None
+        if file:
+            file.close()
 
     def __enter__(self) -> Self:
         return self
@@ -152,70 +146,17 @@ class PromptLibrary:
     ) -> None:
         self.close()
 
-    def _prepare(self) -> None:
-        self._refuse_foreign_file()
-        self._use_write_ahead_log()
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            if self._pragma("user_version") == 0:
-                self._connection.execute(_TABLE)
-                self._connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-                self._connection.execute(f"PRAGMA user_version = {LIBRARY_VERSION}")
-            self._connection.execute("COMMIT")
-        except sqlite3.Error:
-            self._roll_back()
-            raise
-
-    def _refuse_foreign_file(self) -> None:
-        tables = self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if tables and self._pragma("application_id") != APPLICATION_ID:
+    def _opened(self) -> SqliteFile:
+        if self._file is None:
             raise SettingsError(
-                f"{self.path} is a database, but no prompt library; it was left as it is.",
-                next_step="Name another file for the library.",
+                f"The prompt library {self.path} is closed.",
+                next_step="Open it again before using it.",
             )
-        version = self._pragma("user_version")
-        if version > LIBRARY_VERSION:
-            raise SettingsError(
-                f"{self.path} is a prompt library of version {version}, and this program knows"
-                f" versions up to {LIBRARY_VERSION}; it was left as it is.",
-                next_step="Update grok-agent, or name another file for the library.",
-            )
-
-    def _use_write_ahead_log(self) -> None:
-        """Readers and a writer of other processes go on beside each other in this mode."""
-        deadline = time.monotonic() + BUSY_TIMEOUT_S
-        while True:
-            try:
-                self._connection.execute("PRAGMA journal_mode = WAL").fetchone()
-                return
-            except sqlite3.OperationalError as error:
-                # SQLite does not wait for a lock by itself when the mode is being changed.
-                if "locked" not in str(error) or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.02)
-
-    def _pragma(self, name: str) -> int:
-        return int(self._connection.execute(f"PRAGMA {name}").fetchone()[0])
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, self._explained():
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection
-                self._connection.execute("COMMIT")
-            except BaseException:
-                self._roll_back()
-                raise
-
-    def _roll_back(self) -> None:
-        # SQLite rolls back by itself on some errors, and then refuses to do it again.
-        with suppress(sqlite3.Error):
-            self._connection.execute("ROLLBACK")
+        return self._file
 
     def _select(self, query: str, value: int) -> list[tuple[Any, ...]]:
-        with self._lock, self._explained():
-            return self._connection.execute(query, (value,)).fetchall()
+        with self._opened().reading() as connection:
+            return connection.execute(query, (value,)).fetchall()
 
     def _record(self, row: tuple[Any, ...]) -> Record:
         number, created_at, task, model, spec, images, features, cost_usd = row
@@ -235,36 +176,6 @@ class PromptLibrary:
                 f"Prompt {number} in {self.path} is damaged: {str(error).splitlines()[0]}.",
                 next_step="Restore the file from a copy.",
             ) from None
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Say what an SQLite or file error means, and what to do about it."""
-        try:
-            yield
-        except (sqlite3.Error, OSError) as error:
-            what, next_step = _meaning(error)
-            raise SettingsError(
-                f"The prompt library {self.path} {what} ({error}).", next_step=next_step
-            ) from None
-
-
-_MEANINGS = (
-    ("locked", "is held by another program", "Try again when that program has ended."),
-    ("full", "has no room left", "Free some disk space and try again."),
-    ("disk i/o", "cannot be written", "Look at the disk's free space and health."),
-    ("readonly", "may only be read", "Make the file and its folder writable."),
-    ("not a database", "is no database", "Name another file for the library."),
-    ("malformed", "is damaged", "Move it away and restore it from a copy."),
-    ("closed", "is closed", "Open it again before using it."),
-)
-
-
-def _meaning(error: sqlite3.Error | OSError) -> tuple[str, str]:
-    message = str(error).lower()
-    for sign, what, next_step in _MEANINGS:
-        if sign in message:
-            return what, next_step
-    return "cannot be used", "Name another file, in a folder that you may write to."
 
 
 def _storable(text: str) -> str:

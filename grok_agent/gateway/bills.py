@@ -52,6 +52,8 @@ _FILE = Kind(
         "CREATE INDEX by_thread ON attempts (thread, basis, ticks)",
         "CREATE INDEX by_call ON attempts (call, basis, ticks)",
     ),
+    elsewhere="set GROK_STATE_DIR to another folder that you may write to",
+    synchronous="NORMAL",
 )
 
 _COLUMNS = (

@@ -1,4 +1,7 @@
-"""One SQLite file of this program: opened, recognised, and its troubles said in plain words."""
+"""An SQLite file of this program, the ledger or the prompt library: opened, recognised, explained.
+
+Its troubles are said in plain words.
+"""
 
 import os
 import sqlite3
@@ -9,18 +12,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from grok_agent.errors import SettingsError
 
 
 @dataclass(frozen=True)
 class Kind:
-    """What a file holds: its name in sentences, its mark, its version (from 1) and its tables."""
+    """What a file holds: its name in sentences, its mark, its version (from 1) and its tables.
+
+    ``elsewhere`` ends the sentence "Move it away, or …" with how the user names another place.
+    ``synchronous`` is SQLite's: FULL keeps every row through a power cut, NORMAL is faster and may
+    lose the last ones.
+    """
 
     name: str
     application_id: int
     version: int
     tables: tuple[str, ...]
+    elsewhere: str
+    synchronous: Literal["NORMAL", "FULL"]
 
 
 class SqliteFile:
@@ -93,14 +104,14 @@ class SqliteFile:
         if tables and _pragma(connection, "application_id") != self._kind.application_id:
             raise SettingsError(
                 f"{self.path} is a database, but no {name}; it was left as it is.",
-                next_step="Move it away, or set GROK_STATE_DIR to another folder.",
+                next_step=f"Move it away, or {self._kind.elsewhere}.",
             )
         version = _pragma(connection, "user_version")
         if version > self._kind.version:
             raise SettingsError(
                 f"{self.path} is a {name} of version {version}, and this program knows versions"
                 f" up to {self._kind.version}; it was left as it is.",
-                next_step="Update grok-agent, or set GROK_STATE_DIR to another folder.",
+                next_step=f"Update grok-agent, or {self._kind.elsewhere}.",
             )
 
     def _use_write_ahead_log(self, connection: sqlite3.Connection) -> None:
@@ -115,7 +126,7 @@ class SqliteFile:
                 if "locked" not in str(error) or time.monotonic() > deadline:
                     raise
                 time.sleep(0.02)
-        connection.execute("PRAGMA synchronous = NORMAL")  # in WAL mode safe but for a power cut
+        connection.execute(f"PRAGMA synchronous = {self._kind.synchronous}")
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -123,7 +134,7 @@ class SqliteFile:
         try:
             yield
         except (sqlite3.Error, OSError) as error:
-            what, next_step = _meaning(error)
+            what, next_step = _meaning(error, self._kind.elsewhere)
             raise SettingsError(
                 f"The {self._kind.name} {self.path} {what} ({error}).", next_step=next_step
             ) from None
@@ -142,12 +153,12 @@ _MEANINGS = (
 )
 
 
-def _meaning(error: sqlite3.Error | OSError) -> tuple[str, str]:
+def _meaning(error: sqlite3.Error | OSError, elsewhere: str) -> tuple[str, str]:
     message = str(error).lower()
     for sign, what, next_step in _MEANINGS:
         if sign in message:
             return what, next_step
-    return "cannot be used", "Set GROK_STATE_DIR to a folder that you may write to."
+    return "cannot be used", f"{elsewhere[0].upper()}{elsewhere[1:]}."
 
 
 @contextmanager
