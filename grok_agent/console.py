@@ -177,6 +177,8 @@ def cost_in_words(cost: "Cost") -> str:
     """The cost, and what the figure rests on."""
     if cost.usd is None or cost.basis == "unknown":
         return "cost unknown: the gateway sent no usage, or the model has no known price"
+    if cost.usd == 0:
+        return "nothing was billed"
     dollars = f"${cost.usd:.4f}"
     match cost.basis:
         case "billed":
@@ -235,9 +237,10 @@ def _print_ending(outcome: "Outcome", places: Mapping[str, Path]) -> None:
     style = "green" if outcome.status == "done" else "red"
     end.print(printable(f"{outcome.status}{reason}"), style=style, markup=False)
     usage = outcome.usage
+    served = f"; model {printable(outcome.model)}" if outcome.model else ""
     end.print(
-        f"{outcome.steps} requests, {usage.input_tokens:,} tokens in ({usage.cached_tokens:,}"
-        f" cached), {usage.output_tokens:,} out, {outcome.seconds:.1f} s; model {outcome.model}",
+        f"requests: {outcome.steps}; tokens: {usage.input_tokens:,} in ({usage.cached_tokens:,}"
+        f" cached), {usage.output_tokens:,} out; {outcome.seconds:.1f} s{served}",
         markup=False,
     )
     end.print(cost_in_words(outcome.cost), markup=False)
