@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -10,6 +9,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from fake_clock import FakeClock
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import AIMessage
 
@@ -29,7 +29,7 @@ from grok_agent.gateway.faults import (
     UnreachableError,
 )
 from grok_agent.gateway.ledger import Cost
-from grok_agent.gateway.pacing import Clock, Limiter
+from grok_agent.gateway.pacing import Limiter
 from grok_agent.graphs import repository_agent
 from grok_agent.offline import offline_model
 from grok_agent.offline.faults import Fault
@@ -42,20 +42,6 @@ WORDS = "one two three four five six seven eight nine ten " * 3
 
 def text(chat: ChatRequest) -> Turn:
     return Turn(content=WORDS)
-
-
-class FakeClock(Clock):
-    def __init__(self) -> None:
-        self.time = 1000.0
-
-    def now(self) -> float:
-        return self.time
-
-    def wait(self, event: threading.Event, seconds: float) -> None:
-        self.time += seconds
-
-    async def wait_async(self, event: asyncio.Event, seconds: float) -> None:
-        self.time += seconds
 
 
 class Counting(OfflineGateway):

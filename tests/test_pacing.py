@@ -10,24 +10,11 @@ from math import inf
 from random import Random
 
 import pytest
+from fake_clock import FakeClock
 
-from grok_agent.gateway.pacing import RETRY_QUOTA, Clock, Limiter, Turn, limiter_of
+from grok_agent.gateway.pacing import RETRY_QUOTA, Limiter, Turn, limiter_of
 from grok_agent.gateway.retrying import pause_s
 from grok_agent.gateway.sends import Send
-
-
-class FakeClock(Clock):
-    def __init__(self) -> None:
-        self.time = 1000.0
-
-    def now(self) -> float:
-        return self.time
-
-    def wait(self, event: threading.Event, seconds: float) -> None:
-        self.time += seconds
-
-    async def wait_async(self, event: asyncio.Event, seconds: float) -> None:
-        self.time += seconds
 
 
 @dataclass
