@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, cast
 
 import openai
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
@@ -20,7 +20,7 @@ from langchain_openai.chat_models.base import BaseChatOpenAI
 from pydantic import ConfigDict, Field, SecretStr, model_validator
 
 from grok_agent.errors import SettingsError
-from grok_agent.gateway.answer import reasoning_in
+from grok_agent.gateway.answer import keep_extras
 from grok_agent.gateway.bills import Caps
 from grok_agent.gateway.calls import ask, ask_async, stream, stream_async
 from grok_agent.gateway.client import conversation_header, conversation_in, isolate, timeouts
@@ -39,7 +39,7 @@ from grok_agent.gateway.outgoing import (
     shape_messages,
 )
 from grok_agent.gateway.structured import structured_output
-from grok_agent.profile import Profile, profile_of
+from grok_agent.profile import CAPABILITIES, Profile, profile_of
 from grok_agent.settings import Settings
 
 
@@ -127,27 +127,8 @@ class ChatGrokBuild(BaseChatOpenAI):
         return profile_of(self.model_name)
 
     def _resolve_model_profile(self) -> ModelProfile:
-        return ModelProfile(
-            name=self.model_name,
-            max_input_tokens=self.model_profile.window_tokens,
-            text_inputs=True,
-            image_inputs=True,
-            image_url_inputs=True,
-            image_tool_message=True,
-            pdf_inputs=False,
-            audio_inputs=False,
-            video_inputs=False,
-            text_outputs=True,
-            image_outputs=False,
-            audio_outputs=False,
-            video_outputs=False,
-            reasoning_output=True,
-            tool_calling=True,
-            tool_choice=True,
-            tool_call_streaming=True,
-            structured_output=True,
-            temperature=True,
-        )
+        facts = {"name": self.model_name, "max_input_tokens": self.model_profile.window_tokens}
+        return cast(ModelProfile, {**facts, **CAPABILITIES})
 
     @property
     def _llm_type(self) -> str:
@@ -363,7 +344,7 @@ class ChatGrokBuild(BaseChatOpenAI):
         answer: dict[str, Any] = response if isinstance(response, dict) else response.to_dict()
         result = super()._create_chat_result(answer, generation_info)
         for choice, generation in zip(answer["choices"], result.generations, strict=True):
-            _keep_extras(generation.message, choice["message"], answer.get("usage"))
+            keep_extras(generation.message, choice["message"], answer.get("usage"))
         result.llm_output = {**(result.llm_output or {}), "model_provider": "xai"}
         return result
 
@@ -377,19 +358,8 @@ class ChatGrokBuild(BaseChatOpenAI):
             chunk, default_chunk_class, base_generation_info
         )
         assert generation is not None  # only for pieces without a delta
-        _keep_extras(generation.message, chunk["choices"][0]["delta"], chunk.get("usage"))
+        keep_extras(generation.message, chunk["choices"][0]["delta"], chunk.get("usage"))
         return generation
 
     def _kept_headers(self, headers: Mapping[str, str]) -> dict[str, Any]:
         return {"headers": dict(headers)} if self.include_response_headers else {}
-
-
-def _keep_extras(
-    message: BaseMessage, wire: Mapping[str, Any], usage: Mapping[str, Any] | None
-) -> None:
-    """Put into ``message`` what the parent drops: reasoning, refusal, and the bill."""
-    extras = {"reasoning_content": reasoning_in(wire), "refusal": wire.get("refusal")}
-    message.additional_kwargs.update({name: text for name, text in extras.items() if text})
-    message.response_metadata["model_provider"] = "xai"
-    if usage and "cost_in_usd_ticks" in usage:
-        message.response_metadata["cost_in_usd_ticks"] = usage["cost_in_usd_ticks"]

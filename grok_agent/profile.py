@@ -69,6 +69,27 @@ GROK_BUILD = Profile(
     ),
 )
 
+CAPABILITIES = {
+    "text_inputs": True,
+    "image_inputs": True,
+    "image_url_inputs": True,
+    "image_tool_message": True,
+    "pdf_inputs": False,
+    "audio_inputs": False,
+    "video_inputs": False,
+    "text_outputs": True,
+    "image_outputs": False,
+    "audio_outputs": False,
+    "video_outputs": False,
+    "reasoning_output": True,
+    "tool_calling": True,
+    "tool_choice": True,
+    "tool_call_streaming": True,
+    "structured_output": True,
+    "temperature": True,
+}
+"""What the model takes and gives [models], under the names of LangChain's model profile."""
+
 TEMPERATURES: dict[Task, float] = {"strict": 0.55, "portrait": 0.65, "creative": 0.7}
 """Suggested sampling temperature by task: strict reference matching 0.5-0.6, balanced portrait
 0.6-0.7, creative 0.7."""

@@ -8,7 +8,7 @@ as they were sent. Nothing is repaired into a valid tool call.
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from grok_agent.gateway.faults import (
@@ -22,6 +22,9 @@ from grok_agent.gateway.faults import (
 )
 from grok_agent.gateway.ledger import is_amount, usage_from_wire
 from grok_agent.gateway.replies import Reply, read_error, read_reply
+
+if TYPE_CHECKING:
+    from langchain_core.messages import BaseMessage
 
 
 @dataclass
@@ -125,6 +128,17 @@ def names_in(answer: Mapping[str, Any]) -> dict[str, str]:
 def reasoning_in(message: Mapping[str, Any]) -> str:
     """The reasoning in a message or delta, under either of the two names in use."""
     return text_of(message.get("reasoning_content")) or text_of(message.get("reasoning"))
+
+
+def keep_extras(
+    message: "BaseMessage", wire: Mapping[str, Any], usage: Mapping[str, Any] | None
+) -> None:
+    """Put into ``message`` what LangChain drops of it: reasoning, refusal, and the bill."""
+    extras = {"reasoning_content": reasoning_in(wire), "refusal": wire.get("refusal")}
+    message.additional_kwargs.update({name: text for name, text in extras.items() if text})
+    message.response_metadata["model_provider"] = "xai"
+    if usage and "cost_in_usd_ticks" in usage:
+        message.response_metadata["cost_in_usd_ticks"] = usage["cost_in_usd_ticks"]
 
 
 def arguments_text(arguments: object) -> str:

@@ -16,7 +16,6 @@ class Breaker:
         self.is_open = False
         self._random = random
         self._recent: deque[Send] = deque(maxlen=WINDOW)
-        self._opened_at = 0.0
         self._probe: Send | None = None
         self._probe_at = 0.0
         self._pause_s = FIRST_PROBE_S
