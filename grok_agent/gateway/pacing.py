@@ -183,8 +183,9 @@ class Limiter:
         with self._lock:
             if self.is_down:
                 return True
-            self._retries_left -= self._retries_left > 0
-            return self._retries_left > 0
+            has_one = self._retries_left > 0
+            self._retries_left -= has_one
+            return has_one
 
     def _first(self) -> Turn | None:
         while self._queue and self._queue[0].has_left:
