@@ -22,6 +22,7 @@ def empty_environment(
             monkeypatch.delenv(name)
     state = tmp_path_factory.mktemp("state")
     monkeypatch.setenv("GROK_STATE_DIR", str(state))
+    monkeypatch.setenv("GROK_CACHE_DIR", str(state / "cache"))
     monkeypatch.setenv("LANGSMITH_TRACING", "false")
     monkeypatch.chdir(tmp_path_factory.mktemp("cwd"))
     return state

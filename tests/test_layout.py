@@ -18,7 +18,10 @@ FLOORS = (
     ("context", "vision", "prompts", "journal", "library"),
     ("tools",),
     ("graphs",),
-    ("offline", "console", "running", "doctor", "report", "usage_report", "cli", "__main__"),
+    (
+        *("offline", "console", "running", "doctor", "report", "usage_report"),
+        *("commands", "cli", "__main__"),
+    ),
 )
 """Rooms by floor, lowest first; a file imports from its own floor or from those below it."""
 

@@ -1,0 +1,1 @@
+"""The command-line verbs, by subject: arguments in, one call, exit code out."""

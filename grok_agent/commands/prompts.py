@@ -1,0 +1,75 @@
+"""The verbs for pictures and prompts."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from grok_agent.commands.options import (
+    AsJson,
+    AsJsonl,
+    BaseUrl,
+    MaxSeconds,
+    MaxSteps,
+    MaxUsd,
+    Model,
+    Offline,
+    Task,
+    connect,
+    read_task,
+    settings_of,
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``prompt`` and ``features``."""
+    app.command(
+        epilog="Example: grok-agent prompt --image face.jpg '35mm portrait, rain, no text'"
+    )(prompt)
+    app.command(epilog="Example: grok-agent features portrait.jpg --json")(features)
+
+
+def prompt(
+    text: Task = None,
+    image: Annotated[
+        list[Path] | None, typer.Option("--image", help="Reference picture; may be repeated.")
+    ] = None,
+    max_usd: MaxUsd = None,
+    max_steps: MaxSteps = None,
+    max_seconds: MaxSeconds = None,
+    as_json: AsJson = False,
+    as_jsonl: AsJsonl = False,
+    offline: Offline = False,
+    base_url: BaseUrl = None,
+    model: Model = None,
+) -> None:
+    """Turn a description, a reference picture or both into a structured bilingual prompt."""
+    from grok_agent.running import exit_codes, run_prompt
+
+    with exit_codes(as_json=as_json, as_jsonl=as_jsonl):
+        limits = {"max_usd": max_usd, "max_steps": max_steps, "max_seconds": max_seconds}
+        settings = settings_of(offline, base_url=base_url, model=model, **limits)
+        images = image or []
+        words = text if images and text else read_task(text, needed=not images)
+        run_prompt(
+            words or "Write a structured prompt for the reference picture.",
+            images=images,
+            model=lambda: connect(settings, offline),
+            settings=settings,
+            as_json=as_json,
+            as_jsonl=as_jsonl,
+        )
+
+
+def features(
+    image: Annotated[Path, typer.Argument(help="A picture file.")],
+    as_json: AsJson = False,
+    offline: Annotated[bool, typer.Option("--offline", hidden=True)] = False,
+    base_url: Annotated[str | None, typer.Option("--base-url", hidden=True)] = None,
+    model: Annotated[str | None, typer.Option("--model", hidden=True)] = None,
+) -> None:
+    """Measure a picture on this machine: size, palette, light, colour temperature, sharpness."""
+    from grok_agent.running import exit_codes, show_features
+
+    with exit_codes(as_json=as_json):
+        show_features(image, as_json=as_json)
