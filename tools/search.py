@@ -11,9 +11,9 @@ from typing import Literal
 
 from pydantic import Field
 
+from grok_agent.context.listing import ripgrep, walk_options
 from grok_agent.errors import ToolError
 from grok_agent.tools.results import SearchHit, SearchResult
-from grok_agent.tools.ripgrep import ripgrep, walk_options
 from grok_agent.tools.workspace_tool import Arguments, WorkspaceTool
 
 OutputMode = Literal["content", "files_with_matches", "count"]

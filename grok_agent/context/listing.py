@@ -1,0 +1,101 @@
+"""Which files a folder holds: ripgrep's listing, streamed in sorted order."""
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Generator
+from pathlib import Path
+
+from grok_agent.errors import SettingsError
+
+OWN_IGNORE_FILE = ".grokignore"
+"""In the root of a repository, written as a ``.gitignore``: what this program is not to look at."""
+
+_VERSION_CONTROL = (".git", ".hg", ".svn", ".jj")
+_CHUNK_BYTES = 1 << 16
+
+
+def ripgrep() -> str:
+    """Path of the ``rg`` binary: of this Python's environment, else from PATH.
+
+    Raises SettingsError when there is none; the person who installed the package mends it.
+    """
+    folders = [sysconfig.get_path("scripts"), str(Path(sys.executable).parent)]
+    found = shutil.which("rg", path=os.pathsep.join(folders)) or shutil.which("rg")
+    if found is None:
+        raise SettingsError(
+            "ripgrep (rg) was not found.", next_step="Install it: pip install ripgrep."
+        )
+    return found
+
+
+def walk_options(root: Path) -> list[str]:
+    """Options for a ripgrep run in ``root``: the files that git would see, without links.
+
+    Hidden files are in, version control's own data is out, and so is what ``.grokignore`` names.
+    Outside a git repository ``.gitignore`` files count too, but only those below ``root``.
+    """
+    options = ["--no-config", "--no-ignore-dot", "--color=never", "--no-follow"]
+    options += [f"--glob=!{name}" for name in _VERSION_CONTROL]
+    if not any((folder / ".git").exists() for folder in (root, *root.parents)):
+        options += ["--no-require-git", "--no-ignore-parent"]
+    return options + _own_ignore_options(root)
+
+
+def list_names(root: Path, folder: str = ".", *, hidden: bool = True) -> Generator[str, None, None]:
+    """Files below ``root/folder`` that git would not ignore, one at a time, links left out.
+
+    Names are posix paths relative to ``root``, bytes that are no UTF-8 as surrogate escapes. They
+    come sorted folder by folder, as tuples of their parts; memory does not grow with their number.
+    Folders that may not be read are passed over. Raises SettingsError when ``root`` is no folder,
+    or ripgrep cannot start there.
+    """
+    if not root.is_dir():
+        raise SettingsError(f"{root} is no folder.", next_step="Give the folder of a repository.")
+    command = [ripgrep(), *walk_options(root), "--files", "--null", "--sort=path"]
+    command += ["--hidden"] if hidden else []
+    command += ["--", folder] if folder != "." else []
+    with tempfile.TemporaryFile() as said:
+        yield from map(_as_posix, _output_of(command, root, said.fileno()))
+        said.seek(0)
+        complaint = os.fsdecode(said.read(2_000))
+    if "parsing glob" in complaint:
+        raise SettingsError(
+            f"{root / OWN_IGNORE_FILE} cannot be used: {complaint.strip()}.",
+            next_step="Correct that line; it is written as in a .gitignore.",
+        )
+
+
+def _output_of(command: list[str], folder: Path, stderr: int) -> Generator[bytes, None, None]:
+    """Pieces between NUL bytes of what ``command`` prints; it ends when the reader stops."""
+    with subprocess.Popen(
+        command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr
+    ) as process:
+        assert process.stdout is not None  # it is piped
+        try:
+            rest = b""
+            while chunk := os.read(process.stdout.fileno(), _CHUNK_BYTES):
+                *names, rest = (rest + chunk).split(b"\0")
+                yield from names
+        finally:
+            process.kill()
+
+
+def _as_posix(name: bytes) -> str:
+    return os.fsdecode(name).replace(os.sep, "/")
+
+
+def _own_ignore_options(root: Path) -> list[str]:
+    """Globs win over exceptions (``!name``) in a ``.gitignore``, but know none themselves."""
+    path = root / OWN_IGNORE_FILE
+    try:
+        lines = os.fsdecode(path.read_bytes().removeprefix(b"\xef\xbb\xbf")).splitlines()
+    except OSError:
+        return []
+    patterns = [line.rstrip() for line in lines if line.strip() and not line.startswith("#")]
+    if any(pattern.startswith("!") for pattern in patterns):
+        return [f"--ignore-file={path}"]
+    return [f"--glob=!{pattern}" for pattern in patterns]

@@ -1,0 +1,160 @@
+"""What was found in a repository's files the last time, so that unchanged ones are not read again.
+
+One SQLite file for each repository, in the user's cache folder. A cache that is damaged, locked,
+full or read-only is no cache: nothing here raises.
+"""
+
+import hashlib
+import os
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from grok_agent.context.file_kinds import Kind
+from grok_agent.errors import SettingsError
+from grok_agent.gateway.sqlite_file import Kind as FileKind
+from grok_agent.gateway.sqlite_file import SqliteFile
+from grok_agent.settings import cache_dir
+
+_RULES = 1
+"""Grows when ``classify`` or ``encoding_of`` judge otherwise than before."""
+
+_SETTLED_NS = 2_000_000_000
+"""A file may change again without a new mtime for this long: two seconds on FAT, less elsewhere."""
+
+_UNUSED_S = 30 * 86_400.0
+_BUSY_S = 0.5
+
+_CACHE = FileKind(
+    name="file cache",
+    application_id=0x47414653,
+    version=1,
+    tables=(
+        "CREATE TABLE files (key BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER,"
+        " ctime_ns INTEGER, inode INTEGER, read_ns INTEGER, kind TEXT, encoding TEXT, digest TEXT)"
+        " WITHOUT ROWID",
+    ),
+    elsewhere="set GROK_CACHE_DIR",
+    synchronous="NORMAL",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What the file system says of a file; a file with the same stamp has the same bytes."""
+
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> "Stamp":
+        """The stamp in ``status``."""
+        # Inode numbers of some file systems exceed what SQLite holds.
+        inode = status.st_ino & 0x7FFF_FFFF_FFFF_FFFF
+        return cls(status.st_size, status.st_mtime_ns, status.st_ctime_ns, inode)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What reading a file told. ``digest`` is empty when only its beginning was read."""
+
+    stamp: Stamp
+    read_ns: int
+    kind: Kind
+    encoding: str
+    digest: str
+
+
+class StatCache:
+    """The looks at the files of the repository ``root`` that are still known."""
+
+    def __init__(self, root: Path) -> None:
+        folder = cache_dir() / "files"
+        name = hashlib.sha256(os.fsencode(root)).hexdigest()[:24]
+        self._path = folder / f"{name}-{_RULES}.sqlite"
+        self._file: SqliteFile | None = None
+        with suppress(OSError):
+            if not self._path.exists():
+                _remove_unused(folder)
+            self._file = SqliteFile(self._path, _CACHE, busy_s=_BUSY_S)
+
+    def known(self, after: str, last: str) -> dict[str, Look]:
+        """Cached looks by path, from behind ``after`` up to ``last`` in the order of a walk.
+
+        A look of less than two seconds after the file's change is left out: the file may have
+        changed again within the same tick of the file system's clock (git calls this racy).
+        """
+        if self._file is None:
+            return {}
+        try:
+            with self._file.reading() as connection:
+                rows = connection.execute(
+                    "SELECT key, size, mtime_ns, ctime_ns, inode, read_ns, kind, encoding, digest"
+                    " FROM files WHERE key > ? AND key <= ? AND mtime_ns + ? < read_ns",
+                    (_key(after), _key(last), _SETTLED_NS),
+                ).fetchall()
+        except SettingsError:
+            self._file = None
+            return {}
+        return {_path(row[0]): _look(row[1:]) for row in rows}
+
+    def keep(self, looks: Iterable[tuple[str, Look]], *, gone: Iterable[str] = ()) -> None:
+        """Remember ``looks`` by path, and forget the paths ``gone``."""
+        if self._file is None:
+            return
+        try:
+            with self._file.writing() as connection:
+                connection.executemany(
+                    "DELETE FROM files WHERE key = ?", ((_key(path),) for path in gone)
+                )
+                connection.executemany(
+                    "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (_row(path, look) for path, look in looks),
+                )
+        except SettingsError:
+            self._file = None
+
+    def close(self) -> None:
+        """Close the file; its time of last use is kept for the removal of unused ones."""
+        if self._file is not None:
+            self._file.close()
+            with suppress(OSError):
+                os.utime(self._path)
+
+
+def now_ns() -> int:
+    """The clock that file times are compared with."""
+    return time.time_ns()
+
+
+def _key(path: str) -> bytes:
+    """Sorts as a walk does, folder by folder: no name holds a NUL, and nothing sorts before it."""
+    return os.fsencode(path).replace(b"/", b"\0")
+
+
+def _path(key: bytes) -> str:
+    return os.fsdecode(key.replace(b"\0", b"/"))
+
+
+def _row(path: str, look: Look) -> tuple[bytes | int | str, ...]:
+    stamp = look.stamp
+    times = (stamp.size, stamp.mtime_ns, stamp.ctime_ns, stamp.inode, look.read_ns)
+    return (_key(path), *times, look.kind, look.encoding, look.digest)
+
+
+def _look(row: tuple[int | str, ...]) -> Look:
+    size, mtime_ns, ctime_ns, inode, read_ns = cast(tuple[int, int, int, int, int], row[:5])
+    kind, encoding, digest = cast(tuple[Kind, str, str], row[5:])
+    return Look(Stamp(size, mtime_ns, ctime_ns, inode), read_ns, kind, encoding, digest)
+
+
+def _remove_unused(folder: Path) -> None:
+    """Remove what no walk has used for a month; a file in use elsewhere only loses its rows."""
+    for path in folder.glob("*.sqlite*"):
+        if path.stat().st_mtime < time.time() - _UNUSED_S:
+            path.unlink(missing_ok=True)
