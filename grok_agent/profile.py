@@ -5,7 +5,8 @@ open-source client ``grok-build`` (Apache-2.0), [docs] xAI's API documentation, 
 published, chosen on the safe side.
 """
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Task = Literal["strict", "portrait", "creative"]
@@ -101,8 +102,33 @@ OFFLINE_MODEL = "offline-planner"
 """The model name in every answer of the embedded gateway."""
 
 
+_DATED = r"([-@:_](latest|\d{4}[\d-]*))?"
+"""What may follow a model's name without making it another model."""
+
+_SAME_PRICE = r"(:(nitro|floor|exacto))?"
+"""Suffixes by which OpenRouter chooses among providers of the same model at the same price."""
+
+
 def profile_of(model: str) -> Profile:
-    """The profile of ``model``; an unknown name gets the default limits and no prices."""
-    if model == GROK_BUILD.name:
+    """The profile of ``model``; an unknown name gets the default limits and no prices.
+
+    What routers add to a name is passed over: a vendor before it (``x-ai/``, ``xai/``, ``@xai/``),
+    a date or a way of routing behind it. A suffix that may change the price (``:free``) leaves the
+    limits and takes the prices away.
+    """
+    name = _without_vendor(model)
+    if re.fullmatch(re.escape(GROK_BUILD.name) + _DATED + _SAME_PRICE, name):
         return GROK_BUILD
+    if name.startswith(f"{GROK_BUILD.name}:"):
+        return replace(GROK_BUILD, name=model, prices=None, long_prices=None)
     return Profile(name=model)
+
+
+def is_same_model(asked: str, served: str) -> bool:
+    """Whether ``served`` names the model ``asked``; routers prefix, date and route the name."""
+    name = re.sub(_SAME_PRICE + "$", "", _without_vendor(asked))
+    return bool(re.fullmatch(re.escape(name) + _DATED + _SAME_PRICE, _without_vendor(served)))
+
+
+def _without_vendor(model: str) -> str:
+    return model.rpartition("/")[2].strip().lower()

@@ -18,9 +18,9 @@ from grok_agent.errors import GatewayError, SettingsError, SpendingCapError
 from grok_agent.gateway.attempt import MAX_TICKS, Attempt, key_alias
 from grok_agent.gateway.bills import BILLS_VERSION, Bills, Caps, bills_of
 from grok_agent.gateway.faults import Target
-from grok_agent.gateway.ledger import TICKS_PER_USD, Cost, is_same_model
+from grok_agent.gateway.ledger import TICKS_PER_USD, Cost
 from grok_agent.gateway.totals import Total
-from grok_agent.profile import GROK_BUILD, OFFLINE_MODEL
+from grok_agent.profile import GROK_BUILD, OFFLINE_MODEL, is_same_model
 
 TARGET = Target("https://relay.example/v1", GROK_BUILD.name, "sk-secret")
 

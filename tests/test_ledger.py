@@ -72,6 +72,28 @@ def test_unknown_rather_than_wrong() -> None:
     assert cost_of(AIMessage("no usage"), GROK_BUILD) == Cost(None, "unknown")
 
 
+NAMES = ["x-ai/grok-build-0.1", "xai/grok-build-0.1", "@xai/grok-build-0.1", "X-AI/Grok-Build-0.1"]
+
+
+@pytest.mark.parametrize("name", [*NAMES, "openrouter/x-ai/grok-build-0.1:nitro"])
+def test_what_routers_add_to_the_name_asked_for_changes_nothing(name: str) -> None:
+    assert profile_of(name) == GROK_BUILD
+    for served in ("grok-build-0.1", "x-ai/grok-build-0.1", "grok-build-0.1-20260601"):
+        assert cost_of(message(100_000, model=served), profile_of(name)) == Cost(0.1, "list_price")
+
+
+@pytest.mark.parametrize("name", ["x-ai/grok-build-0.1:free", "grok-build-0.1:online"])
+def test_a_suffix_that_may_change_the_price_leaves_the_limits(name: str) -> None:
+    profile = profile_of(name)
+    assert profile.refused_parameters == GROK_BUILD.refused_parameters
+    assert cost_of(message(1000, model=name), profile).basis == "unknown"
+
+
+@pytest.mark.parametrize("name", ["grok-build-0.10", "grok-build", "x-ai/grok-build-0.1-mini", ""])
+def test_a_name_that_is_only_like_it_has_no_prices(name: str) -> None:
+    assert profile_of(name).prices is None
+
+
 def test_a_sum_is_as_sure_as_its_weakest_part() -> None:
     billed, listed, unknown = Cost(1, "billed"), Cost(2, "list_price"), Cost(None, "unknown")
     assert sum([billed, billed], Cost()) == Cost(2, "billed")
@@ -98,6 +120,12 @@ def test_reasoning_counts_as_output_wherever_the_gateway_counts_it() -> None:
         assert sound is not None
         assert sound["completion_tokens"] == 35
         assert sound["total_tokens"] == 135
+
+
+def test_more_reasoning_than_output_cannot_be_a_part_of_it() -> None:
+    details = {"completion_tokens_details": {"reasoning_tokens": 30}}
+    rebuilt = {"prompt_tokens": 100, "completion_tokens": 5, "total_tokens": 105, **details}
+    assert usage_from_wire(rebuilt) == usage_from_wire({**rebuilt, "total_tokens": 135})
 
 
 COUNTS = (

@@ -1,6 +1,5 @@
 """What an answer used, and what it cost: exact where the bill says so, marked where it does not."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self, TypeGuard
@@ -8,7 +7,7 @@ from typing import Any, Literal, Self, TypeGuard
 from langchain_core.messages import BaseMessage
 from langchain_core.messages.ai import AIMessage
 
-from grok_agent.profile import GROK_BUILD, OFFLINE_MODEL, Profile, profile_of
+from grok_agent.profile import GROK_BUILD, OFFLINE_MODEL, Profile, is_same_model, profile_of
 
 TICKS_PER_USD = 10_000_000_000
 """xAI bills in ticks: ``usage.cost_in_usd_ticks``, 1e-10 US dollars each."""
@@ -19,9 +18,6 @@ Basis = Literal["billed", "list_price", "offline", "unknown"]
 nothing was billed; the amount is what grok-build-0.1 would have cost. ``unknown``: no amount."""
 
 _BY_CERTAINTY: tuple[Basis, ...] = ("billed", "list_price", "offline", "unknown")
-
-_DATED = r"([-@:_](latest|\d{4}[\d-]*))?"
-"""What may follow a model's name without making it another model."""
 
 _BEYOND_REASON = 1e18  # above it stands no count and no bill; NaN and infinity fail the test too
 
@@ -101,13 +97,6 @@ def price(usage: Usage | None, ticks: object, served: str, profile: Profile) -> 
     return _at_list_price(usage, _priced_as(served, profile), "list_price")
 
 
-def is_same_model(asked: str, served: str) -> bool:
-    """Whether ``served`` names the model ``asked``; relays prefix and date the name."""
-    name, answered = (each.rpartition("/")[2].lower() for each in (asked, served))
-    rest = answered.removeprefix(name)
-    return answered.startswith(name) and bool(re.fullmatch(_DATED, rest))
-
-
 def is_amount(value: object) -> TypeGuard[float]:
     """Whether ``value`` is a number that can be an amount or a count, zero included."""
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -120,7 +109,7 @@ def usage_from_wire(usage: object) -> dict[str, Any] | None:
 
     Counts are whole and not negative, ``cached_tokens`` at most the prompt, ``total_tokens`` the
     sum, and ``completion_tokens`` contain the reasoning: xAI counts it beside them, others within,
-    and ``total_tokens`` tells which.
+    and ``total_tokens`` tells which, or that there is more of it than could be within.
     """
     if not isinstance(usage, Mapping):
         return None
@@ -130,7 +119,7 @@ def usage_from_wire(usage: object) -> dict[str, Any] | None:
     cached = _count(usage.get("prompt_tokens_details"), "cached_tokens")
     reasoning = _count(usage.get("completion_tokens_details"), "reasoning_tokens")
     beside = _count(usage, "total_tokens") == prompt + completion + reasoning
-    completion += reasoning if beside else 0
+    completion += reasoning if beside or reasoning > completion else 0
     return {
         "prompt_tokens": prompt,
         "completion_tokens": completion,

@@ -21,10 +21,9 @@ from grok_agent.gateway.faults import (
     UnknownModelError,
     UnreachableError,
 )
-from grok_agent.gateway.ledger import is_same_model
 from grok_agent.gateway.probe_report import FOLLOWS, Report, Row, Verdict
 from grok_agent.gateway.probe_wire import Seen, Wire, answer_or_error, parsed
-from grok_agent.profile import OFFLINE_MODEL
+from grok_agent.profile import OFFLINE_MODEL, is_same_model
 from grok_agent.settings import Settings
 
 REFUSALS = (BadRequestError, UnknownModelError, NotAGatewayError, PermissionRefusedError)

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, Self
 
-from grok_agent.gateway.ledger import Usage, is_same_model
+from grok_agent.gateway.ledger import Usage
+from grok_agent.profile import is_same_model
 
 By = Literal["day", "model", "thread", "key", "call"]
 
