@@ -31,7 +31,6 @@ VARIABLES: dict[str, tuple[str, ...]] = {
     "currency": ("GROK_CURRENCY",),
     "currency_rate": ("GROK_CURRENCY_RATE",),
     "state_dir": ("GROK_STATE_DIR",),
-    "cache_dir": ("GROK_CACHE_DIR",),
 }
 """Environment variables by field; the first that is set and not blank wins."""
 
@@ -61,7 +60,6 @@ class Settings(BaseModel):
     currency: str = "CNY"
     currency_rate: Decimal | None = Field(default=None, gt=0)
     state_dir: Path = Field(default_factory=lambda: user_state_path("grok-agent", appauthor=False))
-    cache_dir: Path = Field(default_factory=lambda: user_cache_path("grok-agent", appauthor=False))
 
     @field_validator("base_url")
     @classmethod
@@ -96,9 +94,10 @@ class Settings(BaseModel):
         environment is never sent to an address that only the file names.
         """
         environ = os.environ if environ is None else environ
+        in_file = dotenv_values(env_file) if env_file and env_file.is_file() else {}
         given = {name: value for name, value in overrides.items() if value is not None}
         from_process = _pick(environ)
-        from_file = _pick(_read(env_file))
+        from_file = _pick(in_file)
         values = {**from_file, **from_process, **given}
         address_from_file = "base_url" in from_file.keys() - from_process.keys() - given.keys()
         if address_from_file and "api_key" in given.keys() | from_process.keys():
@@ -132,20 +131,6 @@ def cache_folder() -> Path:
     """
     given = os.environ.get("GROK_CACHE_DIR", "").strip()
     return Path(given) if given else user_cache_path("grok-agent", appauthor=False)
-
-
-def cache_dir(env_file: Path = Path(".env")) -> Path:
-    """The folder for what can be made again: ``GROK_CACHE_DIR``, else the user's cache folder.
-
-    Told without the other settings, because looking at files needs neither key nor gateway.
-    """
-    named = _pick(os.environ) if "GROK_CACHE_DIR" in os.environ else _pick(_read(env_file))
-    chosen = named.get("cache_dir")
-    return Path(chosen) if chosen else user_cache_path("grok-agent", appauthor=False)
-
-
-def _read(env_file: Path | None) -> Mapping[str, str | None]:
-    return dotenv_values(env_file) if env_file and env_file.is_file() else {}
 
 
 def _pick(source: Mapping[str, str | None]) -> dict[str, str]:

@@ -14,7 +14,7 @@ from grok_agent.context.file_terms import file_documents
 from grok_agent.context.files import DatedFile, snapshot
 from grok_agent.context.term_index import Posting, Stored, TermIndex
 from grok_agent.errors import SettingsError
-from grok_agent.settings import cache_dir
+from grok_agent.settings import cache_folder
 
 FORM = 1
 """Grows when files or messages are taken apart otherwise than before."""
@@ -79,7 +79,7 @@ def _answer(path: Path, question: Callable[[TermIndex], _Found]) -> _Found:
 
 
 def _index_path(root: Path, name: str) -> Path:
-    folder = cache_dir() / "words"
+    folder = cache_folder() / "words"
     key = sha256(os.fsencode(root)).hexdigest()[:24]
     path = folder / f"{key}-{name}-{FORM}.sqlite"
     if not path.exists():

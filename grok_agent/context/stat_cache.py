@@ -17,7 +17,7 @@ from grok_agent.context.file_kinds import Kind
 from grok_agent.errors import SettingsError
 from grok_agent.gateway.sqlite_file import Kind as FileKind
 from grok_agent.gateway.sqlite_file import SqliteFile
-from grok_agent.settings import cache_dir
+from grok_agent.settings import cache_folder
 
 _RULES = 1
 """Grows when ``classify`` or ``encoding_of`` judge otherwise than before."""
@@ -74,7 +74,7 @@ class StatCache:
     """The looks at the files of the repository ``root`` that are still known."""
 
     def __init__(self, root: Path) -> None:
-        folder = cache_dir() / "files"
+        folder = cache_folder() / "files"
         name = hashlib.sha256(os.fsencode(root)).hexdigest()[:24]
         self._path = folder / f"{name}-{_RULES}.sqlite"
         self._file: SqliteFile | None = None
