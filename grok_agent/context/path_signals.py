@@ -70,6 +70,11 @@ def path_signals(
     return found
 
 
+def is_aside(path: str) -> bool:
+    """Whether ``path`` lies in a folder beside the core: examples, benchmarks, documentation."""
+    return bool(_ASIDE.search(path) or _DOCS_FOLDER.search(path))
+
+
 def kind_signals(paths: Sequence[str], kinds: Sequence[Kind]) -> dict[str, Scores]:
     """1 for each file that is a test, documentation, beside the core, no code, or not written."""
     found: dict[str, Scores] = {name: {} for name in ("test", "docs", "aside", "plain", "foreign")}

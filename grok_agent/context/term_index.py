@@ -149,7 +149,7 @@ class TermIndex:
             packed = _packed(_numbered(connection, batch))
             connection.executemany(
                 "INSERT INTO postings VALUES (?, ?) ON CONFLICT (term)"
-                " DO UPDATE SET documents = documents || excluded.documents",
+                " DO UPDATE SET documents = CAST(documents || excluded.documents AS BLOB)",
                 sorted(packed.items()),
             )
 
