@@ -1,0 +1,84 @@
+"""What a sweep knows before it sends anything: the plan, the shared beginning, the room."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+
+from langchain_core.messages import AnyMessage
+
+from grok_agent.context.shards import ShardPlan, fits, plan_shards
+from grok_agent.context.tokens import count
+from grok_agent.gateway.ledger import Usage, price
+from grok_agent.graphs.survey import survey
+from grok_agent.graphs.sweep_ask import Asker
+from grok_agent.graphs.sweep_estimate import OUTPUT_TOKENS, Estimate, estimate
+from grok_agent.graphs.sweep_reduce import cap_of
+from grok_agent.tools.workspace import Workspace
+
+MAX_LEAD_TOKENS = 10_000
+MAX_NOTES_TOKENS = 1_500
+"""Of what a sequential sweep carries from one shard to the next."""
+TAG_TOKENS = 64
+"""Room for the tags around a shard, notes and results."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A sweep that is ready to go.
+
+    ``room`` tokens may stand between the lead and the task; ``cap`` of them may be one result.
+    ``prefix`` tokens begin each request: system text, tools and lead.
+    """
+
+    plan: ShardPlan
+    room: int
+    cap: int
+    prefix: int
+
+    def joins(self) -> int:
+        """How many requests will join results, at most."""
+        texts, requests = len(self.plan.shards), 0
+        while texts > 1:
+            texts = ceil(texts / max(self.room // (self.cap + 1), 2))
+            requests += texts
+        return requests or 1
+
+    def shard_usd(self, asker: Asker) -> float:
+        """What the largest shard may cost, in US dollars; 0 where no price is known."""
+        largest = max((shard.tokens for shard in self.plan.shards), default=0)
+        usage = Usage(self.prefix + largest, 0, OUTPUT_TOKENS)
+        return price(usage, None, "", asker.profile).usd or 0.0
+
+    def join_usd(self, asker: Asker) -> float:
+        """What joining the results would cost, in US dollars; 0 where no price is known."""
+        usage = Usage(self.prefix + OUTPUT_TOKENS, 0, OUTPUT_TOKENS)
+        return (price(usage, None, "", asker.profile).usd or 0.0) * self.joins()
+
+    def estimate(self, asker: Asker, width: int) -> Estimate:
+        """What the sweep would take with ``width`` requests at a time."""
+        return estimate(self.plan, self.prefix, self.joins(), width, asker.profile)
+
+
+def prepare(asker: Asker, workspace: Workspace, said: Sequence[AnyMessage]) -> Prepared:
+    """Plan the sweep of ``workspace`` for the task that was ``said`` last.
+
+    Raises SettingsError when there is no room for files; a larger ``max_input_tokens`` mends it.
+    """
+    bare = asker.size(said, "") + MAX_NOTES_TOKENS + TAG_TOKENS
+    lead = _lead(workspace, min(MAX_LEAD_TOKENS, (asker.ceiling - bare) // 8))
+    most = asker.ceiling - 1 - bare
+    plan = plan_shards(workspace.root, max_tokens=most, lead=lead)
+    room = most - plan.lead_tokens
+    return Prepared(plan, room, cap_of(room), asker.prefix + plan.lead_tokens)
+
+
+def is_needed(asker: Asker, workspace: Workspace, said: Sequence[AnyMessage]) -> bool:
+    """Whether the files that a sweep would read do not fit into one request."""
+    bare = asker.size(said, "") + MAX_NOTES_TOKENS + TAG_TOKENS
+    return not fits(workspace.root, asker.ceiling - 1 - bare)
+
+
+def _lead(workspace: Workspace, most: int) -> str:
+    """What each request begins with: the repository at a glance; "" where there is no room."""
+    text = survey(workspace) + "\n\n"
+    return text if count(text) <= most else ""
