@@ -209,6 +209,15 @@ def test_the_text_says_what_the_gateway_said_and_who_can_help() -> None:
     assert (found.status, found.code, found.request_id) == (503, "full", "req-7")
 
 
+def test_the_words_of_the_gateway_behind_a_proxy_stand_alone() -> None:
+    said = (
+        "litellm.RateLimitError: RateLimitError: OpenAIException - Error code: 429 - {'error': 'x'}"
+    )
+    more = ". Received Model Group=grok-build-0.1\nAvailable Model Group Fallbacks=None"
+    found = classify(read_reply(429, {}, error(said + more, "429")), Target("http://g/v1", "m"))
+    assert found.what == "The gateway limits the rate of requests (HTTP 429, {'error': 'x'})."
+
+
 def test_long_words_are_cut_and_keys_removed() -> None:
     body = error(f"Bearer {KEY} and xai-abcdefghijkl " + "x" * 10_000, KEY)
     found = classify(read_reply(401, {}, body), Target("http://u:pw@g/v1", "m", KEY))

@@ -8,7 +8,7 @@ as they were sent. Nothing is repaired into a valid tool call.
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
 from grok_agent.gateway.faults import (
@@ -20,7 +20,17 @@ from grok_agent.gateway.faults import (
     classify,
     fault,
 )
-from grok_agent.gateway.ledger import is_amount, usage_from_wire
+from grok_agent.gateway.fields import (
+    all_text,
+    arguments_text,
+    mapping_of,
+    mappings_of,
+    names_in,
+    read_usage,
+    reasoning_in,
+    refusal_in,
+    text_of,
+)
 from grok_agent.gateway.replies import Reply, read_error, read_reply
 
 if TYPE_CHECKING:
@@ -36,12 +46,35 @@ class Call:
     arguments: str = ""
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What a request asked for, as far as its answer is judged by it.
+
+    ``needs_arguments`` are the names of the tools that cannot be called without arguments.
+    """
+
+    json: bool = False
+    needs_arguments: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, payload: Mapping[str, Any]) -> Self:
+        """What ``payload`` asks for."""
+        form = text_of(mapping_of(payload.get("response_format")).get("type"))
+        tools = [mapping_of(tool.get("function")) for tool in mappings_of(payload.get("tools"))]
+        demanding = {
+            text_of(tool.get("name"))
+            for tool in tools
+            if mapping_of(tool.get("parameters")).get("required")
+        }
+        return cls(form in ("json_object", "json_schema"), frozenset(demanding))
+
+
 @dataclass
 class Answer:
     """What of an answer has arrived, and the verdict on it."""
 
     target: Target
-    wants_json: bool = False
+    asked: Asked = field(default_factory=Asked)
     text: str = ""
     refusal: str = ""
     finish_reason: str = ""
@@ -62,10 +95,24 @@ class Answer:
                 raise self.incomplete(
                     f"the arguments of {call.name or 'a call'} are no JSON object"
                 )
+        if self._ends_with_a_name():
+            raise self.incomplete(f"it ends where the arguments of {self.calls[-1].name} begin")
         if not (self.calls or self.text.strip() or self.refusal):
-            raise self.incomplete(f"it is empty, finish_reason {self.finish_reason}")
-        if self.wants_json and not self.calls and _is_torn_json(self.text):
+            why = f"it is empty, finish_reason {self.finish_reason}"
+            raise self.incomplete(why, again=self.finish_reason != "length")
+        if self.asked.json and not self.calls and _is_torn_json(self.text):
             raise self.incomplete("the JSON asked for does not parse")
+
+    def _ends_with_a_name(self) -> bool:
+        """Whether it was cut behind a call's name, and the end made up.
+
+        LiteLLM makes up "stop"; where calls end by themselves, all gateways but few say
+        "tool_calls", and those few send the arguments.
+        """
+        if self.finish_reason != "stop" or not self.calls:
+            return False
+        last = self.calls[-1]
+        return not last.arguments and last.name in self.asked.needs_arguments
 
     def incomplete(self, why: str, *, again: bool = True) -> IncompleteAnswerError:
         """The error for an answer that is not whole, with what had arrived.
@@ -78,7 +125,7 @@ class Answer:
         return error
 
 
-def whole_answer(body: str, target: Target, *, wants_json: bool = False) -> dict[str, Any]:
+def whole_answer(body: str, target: Target, asked: Asked) -> dict[str, Any]:
     """The answer in ``body``, whole and in a sound form.
 
     Raises IncompleteAnswerError for a cut one, NotAGatewayError for a web page, and what the error
@@ -92,7 +139,7 @@ def whole_answer(body: str, target: Target, *, wants_json: bool = False) -> dict
         raise fault(IncompleteAnswerError, target, Reply(message="it holds no choice"))
     return {
         **names_in(content),
-        "choices": [_sound_choice(choice, target, wants_json=wants_json) for choice in choices],
+        "choices": [_sound_choice(choice, target, asked) for choice in choices],
         "usage": read_usage(content.get("usage")),
     }
 
@@ -112,24 +159,6 @@ def as_chunk(answer: Mapping[str, Any]) -> dict[str, Any]:
     return {**answer, "choices": [{**choice, "delta": choice["message"]}]}
 
 
-def read_usage(usage: object) -> dict[str, Any] | None:
-    """Sound token counts, and the bill beside them where one was sent."""
-    counts = usage_from_wire(usage)
-    ticks = usage.get("cost_in_usd_ticks") if isinstance(usage, Mapping) else None
-    return {**counts, "cost_in_usd_ticks": int(ticks)} if counts and is_amount(ticks) else counts
-
-
-def names_in(answer: Mapping[str, Any]) -> dict[str, str]:
-    """What an answer or a chunk calls itself, the model that served it and its version."""
-    names = {key: text_of(answer.get(key)) for key in ("id", "model", "system_fingerprint")}
-    return {key: name for key, name in names.items() if name}
-
-
-def reasoning_in(message: Mapping[str, Any]) -> str:
-    """The reasoning in a message or delta, under either of the two names in use."""
-    return text_of(message.get("reasoning_content")) or text_of(message.get("reasoning"))
-
-
 def keep_extras(
     message: "BaseMessage", wire: Mapping[str, Any], usage: Mapping[str, Any] | None
 ) -> None:
@@ -141,11 +170,6 @@ def keep_extras(
         message.response_metadata["cost_in_usd_ticks"] = usage["cost_in_usd_ticks"]
 
 
-def arguments_text(arguments: object) -> str:
-    """The raw text of a call's arguments; some relays send the object itself."""
-    return json.dumps(arguments) if isinstance(arguments, Mapping) else text_of(arguments)
-
-
 def unused_id(id_: object, others: Iterable[Call]) -> str:
     """``id_`` for a tool call, or a new one where it is missing or taken: results must name it."""
     given = text_of(id_)
@@ -153,17 +177,17 @@ def unused_id(id_: object, others: Iterable[Call]) -> str:
     return f"call_{uuid4().hex[:24]}" if taken or not given else given
 
 
-def _sound_choice(choice: Mapping[str, Any], target: Target, *, wants_json: bool) -> dict[str, Any]:
+def _sound_choice(choice: Mapping[str, Any], target: Target, asked: Asked) -> dict[str, Any]:
     message = mapping_of(choice.get("message"))
     calls: list[Call] = []
     for call in mappings_of(message.get("tool_calls")):
         function = mapping_of(call.get("function"))
-        arguments = arguments_text(function.get("arguments")) or "{}"
+        arguments = arguments_text(function.get("arguments"))
         id_ = unused_id(call.get("id"), calls)
         calls.append(Call(id_, text_of(function.get("name")), arguments))
-    content, refusal = message.get("content"), text_of(message.get("refusal"))
+    content, refusal = message.get("content"), refusal_in(message)
     finish_reason = text_of(choice.get("finish_reason"))
-    answer = Answer(target, wants_json, _all_text(content), refusal, finish_reason, calls)
+    answer = Answer(target, asked, all_text(content), refusal, finish_reason, calls)
     answer.require_whole()
     sound = {
         "role": "assistant",
@@ -176,7 +200,7 @@ def _sound_choice(choice: Mapping[str, Any], target: Target, *, wants_json: bool
 
 
 def _wire_call(call: Call) -> dict[str, Any]:
-    function = {"name": call.name, "arguments": call.arguments}
+    function = {"name": call.name, "arguments": call.arguments or "{}"}
     return {"id": call.id, "type": "function", "function": function}
 
 
@@ -210,34 +234,3 @@ def _is_torn_json(text: str) -> bool:
     except (ValueError, RecursionError):
         return True
     return False
-
-
-def _all_text(content: object) -> str:
-    """The text of a message's content, a string or a list of parts."""
-    if isinstance(content, list):
-        return "".join(text_of(part.get("text")) for part in mappings_of(content))
-    return text_of(content)
-
-
-def text_of(value: object) -> str:
-    """``value`` if it is text, in whole characters."""
-    return whole_characters(value) if isinstance(value, str) else ""
-
-
-def whole_characters(text: str) -> str:
-    """``text`` with U+FFFD for half characters (lone surrogates), which could not be sent back."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
-
-
-def mapping_of(value: object) -> Mapping[str, Any]:
-    """``value`` if it is an object of JSON, else an empty one."""
-    return value if isinstance(value, Mapping) else {}
-
-
-def mappings_of(value: object) -> list[Mapping[str, Any]]:
-    """The objects in ``value`` if it is a list, else none."""
-    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
-from grok_agent.gateway.answer import whole_characters
 from grok_agent.gateway.faults import Target
+from grok_agent.gateway.fields import whole_characters
 from grok_agent.gateway.ledger import (
     TICKS_PER_USD,
     Cost,
@@ -34,7 +34,7 @@ class Attempt:
 
     ``call`` is an id shared by all attempts of one call of the model, ``thread`` the conversation;
     both may be empty. ``usage`` is None where nothing is known. ``estimated`` marks a cost that
-    rests on an unfinished answer or on tokens counted here.
+    rests on an unfinished answer or on tokens that a proxy has counted.
     """
 
     model_asked: str

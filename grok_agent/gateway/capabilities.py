@@ -11,7 +11,7 @@ from threading import Lock
 from typing import Any, Self
 
 from grok_agent.errors import SettingsError
-from grok_agent.gateway.answer import mapping_of
+from grok_agent.gateway.fields import mapping_of
 
 
 @dataclass(frozen=True)

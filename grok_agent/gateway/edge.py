@@ -9,6 +9,7 @@ from grok_agent.gateway.bills import Bills, Caps, bills_of
 from grok_agent.gateway.capabilities import known
 from grok_agent.gateway.faults import Target
 from grok_agent.gateway.ladder import Reencode
+from grok_agent.gateway.made_up import Ends
 from grok_agent.gateway.moderation import Moderation, moderation_of
 from grok_agent.gateway.pacing import Limiter, limiter_of
 
@@ -27,6 +28,7 @@ class Edge:
     moderation: Moderation = field(default_factory=Moderation)
     bills: Bills | None = None
     refuses_usage: bool = False
+    ends: Ends = field(default_factory=Ends)
 
 
 @dataclass(frozen=True)

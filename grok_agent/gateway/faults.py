@@ -264,6 +264,12 @@ SDK_FAILURES = (
 
 _MESSAGE_CHARS = 400
 _KEY_CHARS = 8  # a shorter one is a word, not a secret, and would be found in other words
+_LITELLM = re.compile(
+    r"^litellm\.\w+: (\w+: )?(\w+Exception - )?(Error code: \d+ - )?|\.? ?Received Model Group=.*",
+    re.DOTALL,
+)
+"""What a LiteLLM proxy wraps around the words of the gateway behind it."""
+
 _KEY_LIKE = re.compile(r"\b(?:sk|xai|gsk|key)-[\w-]{8,}|(?<=Bearer )\S+")
 
 
@@ -314,7 +320,7 @@ def offering(error: UnknownModelError, models: Sequence[str]) -> UnknownModelErr
 def _quoted(reply: Reply, key: str) -> str:
     status = f"HTTP {reply.status}" if reply.status else ""
     code = _clean(reply.code, key)[:80]
-    message = _clean(reply.message, key)
+    message = _clean(_LITELLM.sub("", reply.message), key)
     if len(message) > _MESSAGE_CHARS:
         message = message[:_MESSAGE_CHARS] + "…"
     return ", ".join(filter(None, (status, code if code != str(reply.status) else "", message)))

@@ -45,6 +45,7 @@ class Job:
         self.target = target
         self.terms = terms
         self.limiter = edge.limiter
+        self.ends = edge.ends
         self.began = self.not_before = self.limiter.clock.now()
         self.deadline = self.began + terms.max_wait_s
         self._edge = edge
@@ -75,7 +76,14 @@ class Job:
         self._attempts += 1
         return send
 
-    def bill(self, usage: Mapping[str, Any] | None, served: str, status: Status) -> None:
+    def bill(
+        self,
+        usage: Mapping[str, Any] | None,
+        served: str,
+        status: Status,
+        *,
+        estimated: bool = False,
+    ) -> None:
         """Write into the ledger what an answer cost; nothing where none began."""
         if self._edge.bills:
             terms = self.terms
@@ -84,6 +92,7 @@ class Job:
                 usage,
                 served=served,
                 status=status,
+                estimated=estimated,
                 thread=terms.thread,
                 call=terms.call,
             )

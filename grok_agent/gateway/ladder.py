@@ -12,8 +12,8 @@ from typing import Any
 import httpx2
 
 from grok_agent.errors import GrokAgentError
-from grok_agent.gateway.answer import mapping_of, mappings_of, text_of
 from grok_agent.gateway.faults import RequestTooLargeError, Target, fault
+from grok_agent.gateway.fields import mapping_of, mappings_of, text_of
 from grok_agent.gateway.outgoing import log
 from grok_agent.gateway.replies import Reply
 from grok_agent.profile import GROK_BUILD, ImageLimits

@@ -16,8 +16,8 @@ from threading import Lock
 from typing import Any
 
 from grok_agent.errors import SettingsError
-from grok_agent.gateway.answer import mapping_of, mappings_of, text_of
 from grok_agent.gateway.faults import ContentRefusedError
+from grok_agent.gateway.fields import mapping_of, mappings_of, text_of
 from grok_agent.gateway.outgoing import advise
 
 REFUSALS_TO_OPEN = 3

@@ -10,7 +10,7 @@ from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from langchain_core.utils.function_calling import convert_to_openai_function
 from pydantic import BaseModel
 
-from grok_agent.gateway.answer import whole_characters
+from grok_agent.gateway.fields import whole_characters
 from grok_agent.profile import MAX_ADVISED_TEMPERATURE, Profile
 
 log = logging.getLogger("grok_agent")
@@ -92,12 +92,6 @@ def response_format(schema: object, *, strict: bool) -> Any:
         function = convert_to_openai_function(schema, strict=strict)  # type: ignore[arg-type]
     described = {key: value for key, value in function.items() if key != "parameters"}
     return {"type": "json_schema", "json_schema": {**described, "schema": function["parameters"]}}
-
-
-def wants_json(payload: dict[str, Any]) -> bool:
-    """Whether the request asks for an answer in JSON."""
-    asked = payload.get("response_format")
-    return isinstance(asked, dict) and asked.get("type") in ("json_object", "json_schema")
 
 
 def _plain(content: object) -> object:

@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 
 from grok_agent.errors import GatewayError
-from grok_agent.gateway.answer import mapping_of, mappings_of, text_of, whole_answer
+from grok_agent.gateway.answer import Asked, whole_answer
 from grok_agent.gateway.attempt import Attempt, Status
 from grok_agent.gateway.client import conversation_header, sendable_key, timeouts
 from grok_agent.gateway.events import Events
@@ -23,6 +23,7 @@ from grok_agent.gateway.faults import (
     fault,
     fault_of,
 )
+from grok_agent.gateway.fields import mapping_of, mappings_of, text_of
 from grok_agent.gateway.ledger import Cost
 from grok_agent.gateway.replies import Reply, read_reply
 from grok_agent.gateway.stream import Assembly
@@ -134,16 +135,16 @@ class Wire:
         return seen
 
     def _exchange(self, payload: Mapping[str, Any]) -> Seen:
-        url = f"{self.target.base_url}/chat/completions"
+        url, asked = f"{self.target.base_url}/chat/completions", Asked.of(payload)
         began = time.monotonic()
         with self._client.stream(
             "POST", url, json=payload, headers=self._headers, timeout=self._patience
         ) as response:
             kind = response.headers.get("content-type", "")
             if response.status_code == 200 and "event-stream" in kind:
-                return self._streamed(response, began)
+                return self._streamed(response, asked, began)
             body = self._body(response, began)
-        return self._whole(body, time.monotonic() - began)
+        return self._whole(body, asked, time.monotonic() - began)
 
     def _get(self, url: str) -> str:
         began = time.monotonic()
@@ -152,8 +153,8 @@ class Wire:
         ) as response:
             return self._body(response, began)
 
-    def _whole(self, body: str, seconds: float) -> Seen:
-        answer = whole_answer(body, self.target)
+    def _whole(self, body: str, asked: Asked, seconds: float) -> Seen:
+        answer = whole_answer(body, self.target, asked)
         choice = answer["choices"][0]
         message = choice["message"]
         calls = mappings_of(message["tool_calls"])
@@ -168,8 +169,8 @@ class Wire:
             first_s=seconds,
         )
 
-    def _streamed(self, response: httpx2.Response, began: float) -> Seen:
-        assembly, events = Assembly(self.target), Events(PATIENCE_S)
+    def _streamed(self, response: httpx2.Response, asked: Asked, began: float) -> Seen:
+        assembly, events = Assembly(self.target, asked), Events(PATIENCE_S)
         text, reasoning, first_s = "", "", 0.0
         for received in response.iter_bytes():
             self._limit(began, len(text))

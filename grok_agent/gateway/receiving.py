@@ -1,18 +1,19 @@
 """The answer of one attempt as it comes in: watched by the clock, put together, and billed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from time import monotonic
 from typing import Any
 
 import httpx2
 
 from grok_agent.errors import GatewayError
-from grok_agent.gateway.answer import as_chunk, receipt_in, whole_answer
+from grok_agent.gateway.answer import Asked, as_chunk, receipt_in, whole_answer
+from grok_agent.gateway.attempt import Status
 from grok_agent.gateway.events import Events
 from grok_agent.gateway.faults import NotAGatewayError, fault, fault_of
 from grok_agent.gateway.job import Job
 from grok_agent.gateway.ladder import too_large_by_reset
-from grok_agent.gateway.outgoing import wants_json
+from grok_agent.gateway.made_up import deployment_in
 from grok_agent.gateway.replies import Reply
 from grok_agent.gateway.stream import Assembly
 
@@ -30,10 +31,12 @@ class Received:
     """
 
     def __init__(self, job: Job) -> None:
-        self.assembly = Assembly(job.target, wants_json=wants_json(job.payload))
+        self._asked = Asked.of(job.payload)
+        self.assembly = Assembly(job.target, self._asked)
         self._job = job
         self._began = monotonic()
         self._events = Events(job.terms.gap_s)
+        self._headers: Mapping[str, str] = {}
         self._is_streamed = True
         self._is_billed = False
         self._body = bytearray()
@@ -46,6 +49,7 @@ class Received:
 
     def begin(self, response: httpx2.Response) -> None:
         """Take note of the head of the answer."""
+        self._headers = response.headers
         kind = response.headers.get("content-type", "")
         self._is_streamed = "json" not in kind and "html" not in kind
         announced = response.headers.get("content-length", "")
@@ -75,6 +79,8 @@ class Received:
     def end(self) -> Json:
         """The last piece; raises unless the answer is whole."""
         end = self.assembly.close()
+        if self._is_streamed and self.assembly.usage and self._has_made_up_end(end):
+            raise self.assembly.incomplete("the proxy has made up its end and its usage")
         self._bill(self.assembly.usage, self.assembly.served, is_whole=True)
         return end
 
@@ -93,17 +99,25 @@ class Received:
         text = self._body.decode("utf-8-sig", errors="replace")
         target = self.assembly.target
         try:
-            return whole_answer(text, target, wants_json=wants_json(self._job.payload))
+            return whole_answer(text, target, self._asked)
         except GatewayError:
             usage, served = receipt_in(text)
             if usage:
                 self._bill(usage, served, is_whole=False)
             raise
 
+    def _has_made_up_end(self, end: Json) -> bool:
+        names_parts = self.assembly.names_prompt_parts
+        is_made_up = self._job.ends.is_made_up(self._headers, names_parts=names_parts)
+        return is_made_up and bool(end["choices"][0]["finish_reason"] == "stop")
+
     def _bill(self, usage: Json | None, served: str, *, is_whole: bool) -> None:
         if not self._is_billed:
             self._is_billed = True
-            self._job.bill(usage, served, "whole" if is_whole else "cut")
+            # LiteLLM builds the usage of a stream anew: without the bill, perhaps without reasoning
+            is_rebuilt = self._is_streamed and bool(deployment_in(self._headers))
+            status: Status = "whole" if is_whole else "cut"
+            self._job.bill(usage, served, status, estimated=is_rebuilt)
 
     def _watch(self, part: bytes) -> None:
         limit = self._job.terms.answer_s

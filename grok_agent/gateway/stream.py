@@ -4,20 +4,19 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from grok_agent.gateway.answer import (
-    Answer,
-    Call,
+from grok_agent.gateway.answer import Answer, Asked, Call, is_object, unused_id
+from grok_agent.gateway.faults import IncompleteAnswerError, Target, classify
+from grok_agent.gateway.fields import (
+    all_text,
     arguments_text,
-    is_object,
     mapping_of,
     mappings_of,
     names_in,
     read_usage,
     reasoning_in,
+    refusal_in,
     text_of,
-    unused_id,
 )
-from grok_agent.gateway.faults import IncompleteAnswerError, Target, classify
 from grok_agent.gateway.replies import read_error
 
 
@@ -26,13 +25,15 @@ class Assembly:
 
     ``feed`` returns the pieces of text, reasoning and tool calls as they come: every tool call has
     an index and an id, its name once. The end of the answer (``finish_reason``, served model, the
-    last usage) is held back until ``close`` has found the answer whole.
+    last usage) is held back until ``close`` has found the answer whole. ``names_prompt_parts`` says
+    whether the usage does that, as :mod:`grok_agent.gateway.made_up` wants to know.
     """
 
-    def __init__(self, target: Target, *, wants_json: bool = False) -> None:
+    def __init__(self, target: Target, asked: Asked) -> None:
         self.target = target
         self.has_begun = False
-        self._answer = Answer(target, wants_json)
+        self.names_prompt_parts = False
+        self._answer = Answer(target, asked)
         self._place: dict[int, int] = {}  # the gateway's index -> position in calls
         self._end: dict[str, str] = {}
         self._usage: dict[str, Any] | None = None
@@ -43,13 +44,17 @@ class Assembly:
             try:
                 chunk = json.loads(event.decode())
             except (ValueError, RecursionError):
-                raise self._answer.incomplete("a piece of it is garbled") from None
+                raise self.incomplete("a piece of it is garbled") from None
             if piece := self.feed(chunk):
                 yield piece
 
     def broken(self, error: Exception) -> IncompleteAnswerError:
         """The error for an answer that ``error`` has cut off."""
-        return self._answer.incomplete(f"it broke off: {error or type(error).__name__}")
+        return self.incomplete(f"it broke off: {error or type(error).__name__}")
+
+    def incomplete(self, why: str) -> IncompleteAnswerError:
+        """The error for an answer that is not whole, with what had arrived."""
+        return self._answer.incomplete(why)
 
     @property
     def usage(self) -> dict[str, Any] | None:
@@ -68,7 +73,7 @@ class Assembly:
         if chunk.get("error"):
             raise classify(read_error(chunk), self.target)
         self._end.update(names_in(chunk))
-        self._usage = read_usage(chunk.get("usage")) or self._usage
+        self._take_usage(mapping_of(chunk.get("usage")))
         choice = _first_choice(chunk)
         if not self._answer.finish_reason:  # a second one is the relay's own
             self._answer.finish_reason = text_of(choice.get("finish_reason"))
@@ -82,8 +87,13 @@ class Assembly:
         choice = {"index": 0, "delta": {}, "finish_reason": self._answer.finish_reason}
         return {**self._end, "choices": [choice], "usage": self._usage}
 
+    def _take_usage(self, usage: Mapping[str, Any]) -> None:
+        if counts := read_usage(usage):
+            self._usage = counts
+            self.names_prompt_parts = bool(usage.get("prompt_tokens_details"))
+
     def _sound(self, delta: Mapping[str, Any]) -> dict[str, Any]:
-        text, refusal = text_of(delta.get("content")), text_of(delta.get("refusal"))
+        text, refusal = all_text(delta.get("content")), refusal_in(delta)
         self._answer.text += text
         self._answer.refusal += refusal
         calls = [self._piece_of_call(piece) for piece in mappings_of(delta.get("tool_calls"))]

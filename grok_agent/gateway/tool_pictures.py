@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from grok_agent.gateway.answer import mapping_of, mappings_of, text_of
+from grok_agent.gateway.fields import mapping_of, mappings_of, text_of
 from grok_agent.gateway.ladder import is_picture
 
 MOVED = "[picture: see the next message of the user]"

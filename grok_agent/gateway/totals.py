@@ -46,9 +46,9 @@ class Total:
     """What a group of requests used and cost; amounts in ticks, 1e-10 US dollars each.
 
     ``billed`` is the gateways' own bills, ``listed`` computed from the price list, ``estimated``
-    the same for unfinished answers. ``unknown`` counts requests whose cost is in no sum.
-    ``offline`` counts answers of the embedded gateway, in no other figure here: nothing was
-    billed, ``offline_ticks`` is their list price.
+    the same for unfinished answers and for tokens that a proxy has counted. ``unknown`` counts
+    requests whose cost is in no sum. ``offline`` counts answers of the embedded gateway, in no
+    other figure here: nothing was billed, ``offline_ticks`` is their list price.
     """
 
     name: str
