@@ -1,7 +1,5 @@
-"""A folder's files for the tools: ripgrep's listing, with an end in time."""
+"""A folder's files for the tools: the repository's listing, with an end in time."""
 
-import time
-from contextlib import closing
 from pathlib import Path
 
 from grok_agent.context.listing import list_names
@@ -15,14 +13,11 @@ def list_files(root: Path, folder: str = ".", *, hidden: bool = True) -> list[st
 
     Links are left out. Raises ToolError when the listing takes longer than a minute.
     """
-    deadline = time.monotonic() + LIST_DEADLINE_S
-    names = []
-    with closing(list_names(root, folder, hidden=hidden)) as listed:
-        for name in listed:
-            if time.monotonic() > deadline:
-                raise ToolError(
-                    f"Listing {folder} took longer than {LIST_DEADLINE_S:.0f} s.",
-                    next_step="List a smaller folder.",
-                )
-            names.append(name.removeprefix(f"{folder}/"))
-    return sorted(names)
+    names = list_names(root, folder, hidden=hidden, deadline_s=LIST_DEADLINE_S)
+    try:
+        return sorted(name.removeprefix(f"{folder}/") for name in names)
+    except TimeoutError:
+        raise ToolError(
+            f"Listing {folder} took longer than {LIST_DEADLINE_S:.0f} s.",
+            next_step="List a smaller folder.",
+        ) from None

@@ -19,6 +19,8 @@ _MAX_CONTROL_SHARE = 0.02
 _EUC_PAIR = re.compile(rb"[\xa1-\xfe][\xa1-\xfe]")
 _SHIFT_JIS_KANA = re.compile(rb"\x82[\x9f-\xf1]|\x83[\x40-\x96]")
 _HIGH_RUN = re.compile(rb"[\x80-\xff]+")
+_DECLARATION = re.compile(rb"(?:coding|charset)\s*[:=]\s*[\"']?([-\w.]+)", re.I)
+_DECLARATION_WITHIN = 1024
 _UNASSIGNED_IN_CP1252 = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
 
 
@@ -26,18 +28,20 @@ def encoding_of(data: bytes, *, whole: bool = True) -> str:
     """A Python codec name for ``data``, or ``""`` for binary data.
 
     ``whole`` is False for the beginning of a file, whose last character may be cut. UTF-8 with a
-    few stray bytes is still UTF-8. Where neither a byte order mark nor UTF-8 fits, the frequent
-    characters of Chinese, Japanese, Korean and Russian encodings decide, else it is a Western one.
+    few stray bytes is still UTF-8. Where neither a byte order mark nor UTF-8 fits, what the text
+    declares decides (``coding: ...``, ``encoding="..."``), then the frequent characters of Chinese,
+    Japanese, Korean and Russian encodings; else it is a Western one.
     """
     for mark, codec in _MARKS:
         if data.startswith(mark):
             return codec
     if b"\0" in data:
         return _utf16_without_mark(data)
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(data, final=whole)
-    except UnicodeDecodeError:
-        return _legacy(data)
+    if not data.isascii():
+        try:
+            codecs.utf_8_decode(data, "strict", whole)
+        except UnicodeDecodeError:
+            return _legacy(data)
     return BINARY if _has_many_controls(data) else "utf-8"
 
 
@@ -48,12 +52,12 @@ def decode(data: bytes, encoding: str) -> str:
 
 def _utf16_without_mark(data: bytes) -> str:
     """Latin text in UTF-16 has a zero in every other byte, and nowhere else."""
-    even, odd = data[::2].count(0), data[1::2].count(0)
-    half = len(data) // 2
-    if not even and odd > 0.6 * half:
-        return "utf-16-le"
-    if not odd and even > 0.6 * half:
-        return "utf-16-be"
+    for codec, zeros, letters in (
+        ("utf-16-le", data[1::2], data[::2]),
+        ("utf-16-be", data[::2], data[1::2]),
+    ):
+        if zeros.count(0) > 0.6 * len(zeros) and not _has_many_controls(letters):
+            return codec
     return BINARY
 
 
@@ -64,7 +68,20 @@ def _legacy(data: bytes) -> str:
     stray = text.count("\ufffd")
     if len(text) - stray - sum(map(str.isascii, text)) > 5 * stray:
         return "utf-8"
-    return _east_asian(data) or _cyrillic(data) or _western(data)
+    return _declared(data) or _east_asian(data) or _cyrillic(data) or _western(data)
+
+
+def _declared(data: bytes) -> str:
+    """What a Python, XML or HTML file says of itself, if there is such a codec and it fits."""
+    said = _DECLARATION.search(data, 0, _DECLARATION_WITHIN)
+    if said is None:
+        return ""
+    try:
+        codec = codecs.lookup(said[1].decode("ascii"))
+        data.decode(codec.name)
+    except (LookupError, ValueError):
+        return ""
+    return codec.name
 
 
 def _east_asian(data: bytes) -> str:
@@ -72,8 +89,10 @@ def _east_asian(data: bytes) -> str:
     kana = len(_SHIFT_JIS_KANA.findall(data))
     if kana >= 4 and 5 * 2 * kana > high:
         return "shift_jis"
-    pairs = [pair for run in _HIGH_RUN.findall(data) for pair in _EUC_PAIR.findall(run)]
-    if len(pairs) < 4 or 2 * len(pairs) < 0.9 * high:
+    runs = _HIGH_RUN.findall(data)
+    pairs = [pair for run in runs for pair in _EUC_PAIR.findall(run)]
+    uneven = sum(len(run) % 2 for run in runs)
+    if len(pairs) < 4 or 2 * len(pairs) < 0.9 * high or uneven > 0.1 * len(runs):
         return ""
     rows = [pair[0] for pair in pairs]
     if sum(row in (0xA4, 0xA5) for row in rows) > 0.2 * len(rows):

@@ -25,7 +25,7 @@ VENDOR_FOLDERS = _words(
 
 LOCKS = _words(
     "package-lock.json npm-shrinkwrap.json pnpm-lock.yaml go.sum go.work.sum bun.lockb"
-    " package.resolved packages.lock.json .terraform.lock.hcl"
+    " package.resolved packages.lock.json pylock.toml .terraform.lock.hcl"
 )
 LOCK_ENDS = (".lock", ".lockfile", "-lock.json", "-lock.yaml", "-lock.yml", ".lock.json")
 
@@ -39,6 +39,7 @@ SOURCE_ENDS = _words(
     " .j2 .tmpl .tpl .mustache .hbs .ejs .pug .haml .slim .liquid .sol .vy .move .cairo .tf .hcl"
     " .nix .cmake .mk .awk .sed .el .lisp .scm .rkt .tcl .vim .glsl .vert .frag .hlsl .wgsl"
     " .metal .cl .ino .coffee .ls .hx .gd .cr .bzl .star .rego .wat .y .l .prisma"
+    " .inc .sty .cls .pcss .wxml .wxss .pyf .dot .puml .def"
 )
 DOCS_ENDS = _words(
     ".md .mdx .markdown .rst .txt .adoc .asciidoc .org .pod .tex .rtf .texi .man .1 .2 .3 .5 .7 .8"
@@ -46,7 +47,8 @@ DOCS_ENDS = _words(
 )
 DOCS_NAMES = _words(
     "readme license licence copying notice authors contributors changelog changes history news"
-    " todo contributing code_of_conduct security maintainers thanks credits install"
+    " todo contributing code_of_conduct security maintainers thanks credits install copyright"
+    " bugs manifesto releasenotes release_notes"
 )
 CONFIG_ENDS = _words(
     ".toml .yaml .yml .ini .cfg .conf .config .properties .editorconfig .plist .xcconfig .csproj"

@@ -161,7 +161,8 @@ def _look_at(root: Path, path: str, stamp: Stamp, *, with_digest: bool) -> Look:
     try:
         descriptor = os.open(f"{root}/{path}", _FLAGS)
         try:
-            start = os.read(descriptor, _CHUNK_BYTES if with_digest else HEAD_BYTES)
+            most = _CHUNK_BYTES if with_digest else HEAD_BYTES
+            start = os.read(descriptor, min(most, stamp.size + 1))
             encoding = encoding_of(start, whole=len(start) == stamp.size)
             digest = ""
             if with_digest and encoding != BINARY:

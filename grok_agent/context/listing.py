@@ -6,8 +6,10 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Timer
 
 from grok_agent.errors import SettingsError
 
@@ -38,50 +40,83 @@ def walk_options(root: Path) -> list[str]:
     Hidden files are in, version control's own data is out, and so is what ``.grokignore`` names.
     Outside a git repository ``.gitignore`` files count too, but only those below ``root``.
     """
-    options = ["--no-config", "--no-ignore-dot", "--color=never", "--no-follow"]
+    options = [
+        "--no-config",
+        "--no-ignore-dot",
+        "--color=never",
+        "--no-follow",
+        "--no-ignore-messages",
+    ]
     options += [f"--glob=!{name}" for name in _VERSION_CONTROL]
     if not any((folder / ".git").exists() for folder in (root, *root.parents)):
         options += ["--no-require-git", "--no-ignore-parent"]
     return options + _own_ignore_options(root)
 
 
-def list_names(root: Path, folder: str = ".", *, hidden: bool = True) -> Generator[str, None, None]:
+def list_names(
+    root: Path, folder: str = ".", *, hidden: bool = True, deadline_s: float | None = None
+) -> Generator[str, None, None]:
     """Files below ``root/folder`` that git would not ignore, one at a time, links left out.
 
     Names are posix paths relative to ``root``, bytes that are no UTF-8 as surrogate escapes. They
     come sorted folder by folder, as tuples of their parts; memory does not grow with their number.
-    Folders that may not be read are passed over. Raises SettingsError when ``root`` is no folder,
-    or ripgrep cannot start there.
+    Folders that may not be read are passed over. Raises SettingsError when ``root`` cannot be
+    listed or ``.grokignore`` cannot be used, and TimeoutError after ``deadline_s`` seconds.
     """
-    if not root.is_dir():
-        raise SettingsError(f"{root} is no folder.", next_step="Give the folder of a repository.")
     command = [ripgrep(), *walk_options(root), "--files", "--null", "--sort=path"]
     command += ["--hidden"] if hidden else []
     command += ["--", folder] if folder != "." else []
-    with tempfile.TemporaryFile() as said:
-        yield from map(_as_posix, _output_of(command, root, said.fileno()))
+    with tempfile.TemporaryFile() as said, _started(command, root, said.fileno()) as process:
+        try:
+            with _ended_after(deadline_s, process):
+                yield from map(_as_posix, _pieces(process))
+        finally:
+            process.kill()
         said.seek(0)
         complaint = os.fsdecode(said.read(2_000))
-    if "parsing glob" in complaint:
+    if complaint.startswith("rg: error parsing glob"):
         raise SettingsError(
             f"{root / OWN_IGNORE_FILE} cannot be used: {complaint.strip()}.",
             next_step="Correct that line; it is written as in a .gitignore.",
         )
 
 
-def _output_of(command: list[str], folder: Path, stderr: int) -> Generator[bytes, None, None]:
-    """Pieces between NUL bytes of what ``command`` prints; it ends when the reader stops."""
-    with subprocess.Popen(
-        command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr
-    ) as process:
-        assert process.stdout is not None  # it is piped
-        try:
-            rest = b""
-            while chunk := os.read(process.stdout.fileno(), _CHUNK_BYTES):
-                *names, rest = (rest + chunk).split(b"\0")
-                yield from names
-        finally:
-            process.kill()
+@contextmanager
+def _ended_after(seconds: float | None, process: "subprocess.Popen[bytes]") -> Iterator[None]:
+    """Kill ``process`` in time, also one that says nothing; raises TimeoutError then."""
+    if seconds is None:
+        yield
+        return
+    end = Timer(seconds, process.kill)
+    end.daemon = True
+    end.start()
+    try:
+        yield
+        if not end.is_alive():
+            raise TimeoutError
+    finally:
+        end.cancel()
+
+
+def _started(command: list[str], root: Path, stderr: int) -> "subprocess.Popen[bytes]":
+    try:
+        return subprocess.Popen(
+            command, cwd=root, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr
+        )
+    except OSError as error:
+        raise SettingsError(
+            f"{root} cannot be listed: {error.strerror}.",
+            next_step="Give the folder of a repository, one that may be read.",
+        ) from None
+
+
+def _pieces(process: "subprocess.Popen[bytes]") -> Iterator[bytes]:
+    """What ``process`` prints, cut at NUL bytes."""
+    assert process.stdout is not None  # it is piped
+    rest = b""
+    while chunk := os.read(process.stdout.fileno(), _CHUNK_BYTES):
+        *pieces, rest = (rest + chunk).split(b"\0")
+        yield from pieces
 
 
 def _as_posix(name: bytes) -> str:

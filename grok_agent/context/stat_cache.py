@@ -6,12 +6,12 @@ full or read-only is no cache: nothing here raises.
 
 import hashlib
 import os
+import sqlite3
 import time
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
 from grok_agent.context.file_kinds import Kind
 from grok_agent.errors import SettingsError
@@ -42,8 +42,7 @@ _CACHE = FileKind(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(NamedTuple):
     """What the file system says of a file; a file with the same stamp has the same bytes."""
 
     size: int
@@ -59,8 +58,7 @@ class Stamp:
         return cls(status.st_size, status.st_mtime_ns, status.st_ctime_ns, inode)
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(NamedTuple):
     """What reading a file told. ``digest`` is empty when only its beginning was read."""
 
     stamp: Stamp
@@ -77,11 +75,9 @@ class StatCache:
         folder = cache_folder() / "files"
         name = hashlib.sha256(os.fsencode(root)).hexdigest()[:24]
         self._path = folder / f"{name}-{_RULES}.sqlite"
-        self._file: SqliteFile | None = None
-        with suppress(OSError):
-            if not self._path.exists():
-                _remove_unused(folder)
-            self._file = SqliteFile(self._path, _CACHE, busy_s=_BUSY_S)
+        self._file: SqliteFile | None = SqliteFile(self._path, _CACHE, busy_s=_BUSY_S)
+        if not self._path.exists():
+            _remove_unused(folder)
 
     def known(self, after: str, last: str) -> dict[str, Look]:
         """Cached looks by path, from behind ``after`` up to ``last`` in the order of a walk.
@@ -98,14 +94,15 @@ class StatCache:
                     " FROM files WHERE key > ? AND key <= ? AND mtime_ns + ? < read_ns",
                     (_key(after), _key(last), _SETTLED_NS),
                 ).fetchall()
-        except SettingsError:
-            self._file = None
+        except SettingsError as error:
+            self._give_up(error)
             return {}
         return {_path(row[0]): _look(row[1:]) for row in rows}
 
     def keep(self, looks: Iterable[tuple[str, Look]], *, gone: Iterable[str] = ()) -> None:
         """Remember ``looks`` by path, and forget the paths ``gone``."""
-        if self._file is None:
+        looks, gone = list(looks), list(gone)
+        if self._file is None or not (looks or gone):
             return
         try:
             with self._file.writing() as connection:
@@ -116,8 +113,8 @@ class StatCache:
                     "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (_row(path, look) for path, look in looks),
                 )
-        except SettingsError:
-            self._file = None
+        except SettingsError as error:
+            self._give_up(error)
 
     def close(self) -> None:
         """Close the file; its time of last use is kept for the removal of unused ones."""
@@ -125,6 +122,15 @@ class StatCache:
             self._file.close()
             with suppress(OSError):
                 os.utime(self._path)
+
+    def _give_up(self, error: SettingsError) -> None:
+        """Do without from now on; a damaged file makes room for the next walk's."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        if type(error.__context__) is sqlite3.DatabaseError:  # locked and full are subclasses
+            with suppress(OSError):
+                self._path.unlink()
 
 
 def now_ns() -> int:
@@ -156,5 +162,6 @@ def _look(row: tuple[int | str, ...]) -> Look:
 def _remove_unused(folder: Path) -> None:
     """Remove what no walk has used for a month; a file in use elsewhere only loses its rows."""
     for path in folder.glob("*.sqlite*"):
-        if path.stat().st_mtime < time.time() - _UNUSED_S:
-            path.unlink(missing_ok=True)
+        with suppress(OSError):
+            if path.stat().st_mtime < time.time() - _UNUSED_S:
+                path.unlink()
