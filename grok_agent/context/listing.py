@@ -63,10 +63,12 @@ def list_names(
     Folders that may not be read are passed over. Raises SettingsError when ``root`` cannot be
     listed or ``.grokignore`` cannot be used, and TimeoutError after ``deadline_s`` seconds.
     """
-    command = [ripgrep(), *walk_options(root), "--files", "--null", "--sort=path"]
-    command += ["--hidden"] if hidden else []
-    command += ["--", folder] if folder != "." else []
-    with tempfile.TemporaryFile() as said, _started(command, root, said.fileno()) as process:
+    options = ["--files", "--null", "--sort=path", *(["--hidden"] if hidden else [])]
+    where = ["--", folder] if folder != "." else []
+    with (
+        tempfile.TemporaryFile() as said,
+        _started(root, [*options, *where], said.fileno()) as process,
+    ):
         try:
             with _ended_after(deadline_s, process):
                 yield from map(_as_posix, _pieces(process))
@@ -98,8 +100,9 @@ def _ended_after(seconds: float | None, process: "subprocess.Popen[bytes]") -> I
         end.cancel()
 
 
-def _started(command: list[str], root: Path, stderr: int) -> "subprocess.Popen[bytes]":
+def _started(root: Path, options: list[str], stderr: int) -> "subprocess.Popen[bytes]":
     try:
+        command = [ripgrep(), *walk_options(root), *options]
         return subprocess.Popen(
             command, cwd=root, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr
         )
