@@ -33,9 +33,7 @@ class Model:
         options: Mapping[str, Any],
         record: Recorder,
     ) -> None:
-        known = getattr(model, "model_profile", None)
-        name = str(getattr(model, "model_name", ""))
-        self.profile = known if isinstance(known, Profile) else profile_of(name)
+        self.profile = profile_for(model)
         self._sends_conversation = hasattr(model, "conversation_id")
         self._model = model.bind_tools(schemas, **options)
         self._record = record
@@ -101,6 +99,12 @@ class Model:
             return {"incomplete": times}
         repair = f"Your last answer was not whole: {error.what} Answer again, in smaller steps."
         return {"incomplete": times, **tell(state, repair)}
+
+
+def profile_for(model: BaseChatModel) -> Profile:
+    """What is known about ``model``."""
+    known = getattr(model, "model_profile", None)
+    return known if isinstance(known, Profile) else profile_of(getattr(model, "model_name", ""))
 
 
 def failure(error: GatewayError | ToolError) -> Update:

@@ -69,6 +69,7 @@ def repository_system(job: str) -> str:
     """The system message for one of ``REPOSITORY_JOBS``."""
     return _REPOSITORY.format(job=job, what=REPOSITORY_JOBS[job])
 
+
 SWEEP_JOBS = {
     "review": """\
 Look for defects in the files of <shard>.
@@ -79,7 +80,7 @@ Look for defects in the files of <shard>.
 Collect what the files of <shard> say about the question in <user_query>.
 - A finding is a fact that bears on the question, with the line that shows it, quoted exactly.
 - Files that say nothing about the question get an empty list; most do.
-- In notes, say in a few words what the files are for, and what you would have to know to answer.""",
+- In notes, say in a few words what the files are for, and what is missing for an answer.""",
 }
 
 _SWEEP = """\

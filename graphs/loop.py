@@ -182,18 +182,28 @@ def build(
     checkpointer: BaseCheckpointSaver[Any] | None,
     journal_dir: Path | str | None,
     on_event: Listener | None,
+    schema: type[LoopState] = LoopState,
+    detour: Callable[[StateGraph[Any, Any, Any, Any]], int] | None = None,
 ) -> CompiledStateGraph[LoopState, None, RunInput, RunOutput]:
-    """The compiled graph; our own limits end a run before LangGraph's limit of steps does."""
+    """The compiled graph; our own limits end a run before LangGraph's limit of steps does.
+
+    ``detour`` adds nodes of its own, whose state is ``schema``, leads from the start to ``survey``
+    or past it, and returns how many steps of the graph it may take.
+    """
     record = Recorder(journal_dir, keys_of(model), on_event)
     loop = Loop(model, work, budget, record)
-    graph = StateGraph(LoopState, input_schema=RunInput, output_schema=RunOutput)
+    graph = StateGraph(schema, input_schema=RunInput, output_schema=RunOutput)
     graph.add_node("survey", _timed(loop.survey, record))
     graph.add_node("guard", _timed(loop.guard, record))
     graph.add_node("call_model", _timed(loop.call_model, record))
     graph.add_node("run_tools", _timed(loop.run_tools, record))
     graph.add_node("verify", _timed(loop.verify, record))
     graph.add_node("finish", _timed(loop.finish, record))
-    graph.add_edge(START, "survey")
+    steps = NODES_PER_REQUEST * budget.max_steps + 10
+    if detour:
+        steps = max(steps, detour(graph))
+    else:
+        graph.add_edge(START, "survey")
     graph.add_conditional_edges("survey", _unless_stopped("guard"), ["guard", "finish"])
     graph.add_conditional_edges("guard", _unless_stopped("call_model"), ["call_model", "finish"])
     graph.add_conditional_edges(
@@ -204,7 +214,7 @@ def build(
     graph.add_edge("finish", END)
     compiled = graph.compile(checkpointer=checkpointer, name=name)
     compiled.__class__ = DrawnLocally  # ``compile`` names its own class
-    return compiled.with_config(recursion_limit=NODES_PER_REQUEST * budget.max_steps + 10)
+    return compiled.with_config(recursion_limit=steps)
 
 
 def _after_answer(state: LoopState) -> str:

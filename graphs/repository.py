@@ -6,11 +6,13 @@
 
 The loop is in :mod:`grok_agent.graphs.loop`. This file says what the agent is told, what it looks
 at first (:meth:`RepositoryWork.survey`), when its work is good (:meth:`RepositoryWork.verify`) and
-what comes out (:meth:`RepositoryWork.results`).
+what comes out (:meth:`RepositoryWork.results`). A review or a question about more than one request
+can hold goes another way: :mod:`grok_agent.graphs.sweep`.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -20,17 +22,21 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph.state import CompiledStateGraph
 
 from grok_agent.errors import SettingsError, ToolError
-from grok_agent.graphs.instructions import repository_system
+from grok_agent.graphs.instructions import SWEEP_JOBS, repository_system
 from grok_agent.graphs.loop import build
-from grok_agent.graphs.record import Listener
+from grok_agent.graphs.record import Listener, keys_of
 from grok_agent.graphs.state import Budget, CheckResult, LoopState, RunInput, RunOutput
 from grok_agent.graphs.survey import survey
+from grok_agent.graphs.sweep import Sweep, Way, lead_to_sweep
+from grok_agent.graphs.sweep_ask import Tally
+from grok_agent.graphs.sweep_state import SweepState
 from grok_agent.graphs.work import Notice, Verdict
 from grok_agent.tools import repository_tools
 from grok_agent.tools.run import run_command
 from grok_agent.tools.workspace import Workspace
 
 Job = Literal["refactor", "tests", "review", "script", "ask"]
+SweepWhen = Literal["auto", "never", "always"]
 
 CHECKED_ALWAYS: frozenset[str] = frozenset({"tests"})
 """Jobs whose check runs even when no file changed."""
@@ -45,6 +51,8 @@ def repository_agent(
     job: Job = "refactor",
     budget: Budget | None = None,
     check: str | None = None,
+    sweep: SweepWhen = "auto",
+    way: Way | None = None,
     checkpointer: BaseCheckpointSaver[Any] | None = None,
     journal_dir: Path | str | None = None,
     on_event: Listener | None = None,
@@ -57,25 +65,41 @@ def repository_agent(
     ``checkpointer`` (also a parent graph's) the graph interrupts itself to ask for leave, see
     :func:`grok_agent.graphs.leave.missing_leaves`. ``journal_dir`` gets a folder for each run.
 
+    The jobs ``review`` and ``ask`` may read the whole repository shard by shard instead of looking
+    around in it, see :func:`grok_agent.graphs.sweep.sweep_agent`; ``way`` says how. ``sweep`` is
+    ``"always"``, ``"never"``, or ``"auto"``: when the repository does not fit into one request, the
+    task points at no file of it and, for ``ask``, the budget allows for all of it.
+
     ``on_event`` hears the events of :mod:`grok_agent.journal`. LangGraph runs the steps of a custom
     or message stream on a thread of its own, where Ctrl-C waits for the step to end; a program that
     follows by ``on_event`` and streams ``values`` is interrupted at once.
 
-    How a run ends is a value in the outcome. Raises :class:`SettingsError` for an unknown job, and
-    when the graph is run without a task; the caller mends it.
+    How a run ends is a value in the outcome. Raises :class:`SettingsError` for an unknown job or
+    ``sweep``, for a sweep of another job, and when the graph is run without a task; the caller
+    mends it.
     """
-    if job not in get_args(Job):
+    if job not in get_args(Job) or sweep not in get_args(SweepWhen):
         raise SettingsError(
-            f"{job!r} is no job.", next_step=f"Use one of: {', '.join(get_args(Job))}."
+            f"{job!r} is no job, or {sweep!r} is not known of a sweep.",
+            next_step=f"Use one of: {', '.join(get_args(Job))}; {', '.join(get_args(SweepWhen))}.",
         )
+    budget = budget or Budget()
+    schema: type[LoopState] = LoopState
+    detour = None
+    if sweep == "always" or (sweep == "auto" and job in SWEEP_JOBS):
+        record = Tally(journal_dir, keys_of(model), on_event)
+        swept = Sweep(model, workspace, job, way or Way(), budget, record)
+        schema, detour = SweepState, partial(lead_to_sweep, swept, always=sweep == "always")
     return build(
         model,
         RepositoryWork(workspace, job, check, repository_tools(workspace)),
         name="repository_agent",
-        budget=budget or Budget(),
+        budget=budget,
         checkpointer=checkpointer,
         journal_dir=journal_dir,
         on_event=on_event,
+        schema=schema,
+        detour=detour,
     )
 
 

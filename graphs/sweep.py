@@ -30,21 +30,20 @@ from grok_agent.errors import SettingsError
 from grok_agent.gateway.ledger import Cost, Usage
 from grok_agent.graphs.begin import begin
 from grok_agent.graphs.display import DrawnLocally
-from grok_agent.graphs.instructions import SWEEP_JOBS, sweep_system
+from grok_agent.graphs.instructions import SWEEP_JOBS
 from grok_agent.graphs.record import Listener, keys_of
 from grok_agent.graphs.request import image_paths, task_of
 from grok_agent.graphs.state import Budget, Outcome, RunInput, RunOutput, Stop, Update, ending
 from grok_agent.graphs.sweep_ask import Asker, Tally
-from grok_agent.graphs.sweep_findings import report_schema
 from grok_agent.graphs.sweep_kept import Kept
 from grok_agent.graphs.sweep_pieces import Reader
 from grok_agent.graphs.sweep_prepare import Prepared, prepare
 from grok_agent.graphs.sweep_report import findings_of, how_it_ended, left_out, summary
+from grok_agent.graphs.sweep_route import is_due
 from grok_agent.graphs.sweep_state import Asked, Piece, Question, SweepState, Totals
 from grok_agent.graphs.sweep_steer import hopeless, joining, shard_questions, spent, unread
 from grok_agent.tools.workspace import Workspace
 
-SweepJob = Literal["review", "ask"]
 Mode = Literal["parallel", "sequential"]
 
 DEFAULT_WIDTH = 4
@@ -87,12 +86,16 @@ class Sweep:
         self,
         model: BaseChatModel,
         workspace: Workspace,
-        job: SweepJob,
+        job: str,
         way: Way,
         budget: Budget,
         record: Tally,
     ) -> None:
-        self.asker = Asker(model, sweep_system(job), [report_schema()], budget, record)
+        if job not in SWEEP_JOBS:
+            raise SettingsError(
+                f"{job!r} is no job of a sweep.", next_step=f"Use one of: {', '.join(SWEEP_JOBS)}."
+            )
+        self.asker = Asker(model, job, budget, record)
         self.way = way
         self._workspace = workspace
         self._job = job
@@ -102,6 +105,14 @@ class Sweep:
         self._lock = RLock()
         self._readers: dict[str, Reader] = {}
         self._left_at: dict[str, float] = {}
+
+    def is_due(self, state: SweepState, config: RunnableConfig) -> bool:
+        """Whether the run that begins now should be a sweep."""
+        try:
+            task, _ = begin(state, config)
+        except SettingsError:  # there is no task; the first node says so
+            return False
+        return is_due(self.asker.frame, self._workspace, self._job, self._budget, task)
 
     def plan(self, state: SweepState, config: RunnableConfig) -> Update:
         """Begin a run: find the task, plan the shards, say what they will take."""
@@ -187,11 +198,26 @@ class Sweep:
             reader.kept.forget()
         return self._end(state, outcome)
 
+    def watched(self, node: Callable[[Any, RunnableConfig], Update]) -> Any:
+        """The node, with its end by an exception recorded."""
+
+        def step(state: Any, config: RunnableConfig) -> Update:
+            try:
+                return node(state, config)
+            except GraphBubbleUp:
+                raise
+            except BaseException as error:
+                said = f"The run broke off: {type(error).__name__}: {error}"
+                self._record.notice(state, said)
+                raise
+
+        return step
+
     def _reader(self, run_id: str, said: Sequence[AnyMessage]) -> Reader:
         """The plan of this run; made anew where another process began the run."""
         with self._lock:
             if run_id not in self._readers:
-                prepared = prepare(self.asker, self._workspace, said)
+                prepared = prepare(self.asker.frame, self._workspace, said)
                 words = [f"{message.type}: {message.text}" for message in said]
                 place = (str(self._workspace.root), self._job, self.way.mode, self._model)
                 kept = Kept(self.way.kept_dir, *place, *words)
@@ -199,7 +225,7 @@ class Sweep:
             return self._readers[run_id]
 
     def _announce(self, run_id: str, prepared: Prepared) -> None:
-        plan, took = prepared.plan, prepared.estimate(self.asker, self.way.at_once)
+        plan, took = prepared.plan, prepared.estimate(self.asker.frame, self.way.at_once)
         self._record.send(
             run_id,
             "plan",
@@ -256,7 +282,7 @@ class Sweep:
     def _width(self, prepared: Prepared, totals: Totals) -> int:
         """How many shards may be read at once without running past the budget by more than one."""
         width = min(self.way.at_once, self._budget.max_steps - totals.steps)
-        most, one = self._budget.max_usd, prepared.shard_usd(self.asker)
+        most, one = self._budget.max_usd, prepared.shard_usd(self.asker.frame)
         if most is not None and totals.cost.usd is not None and one:
             left = most - totals.cost.usd - self._reserve_usd(prepared)
             width = min(width, int(left / one))
@@ -264,7 +290,7 @@ class Sweep:
 
     def _reserve_usd(self, prepared: Prepared) -> float:
         most = self._budget.max_usd
-        return 0.0 if most is None else min(prepared.join_usd(self.asker), most / 2)
+        return 0.0 if most is None else min(prepared.join_usd(self.asker.frame), most / 2)
 
     def _end(self, state: SweepState, outcome: Outcome) -> Update:
         run_id = state["run_id"]
@@ -277,12 +303,25 @@ class Sweep:
         return {"outcome": outcome.to_dict(), "messages": said, "pieces": Overwrite([])}
 
 
-def add_sweep(graph: StateGraph[Any, Any, Any, Any], sweep: Sweep, record: Tally) -> None:
-    """Put the nodes of ``sweep`` into ``graph``; whoever calls leads to its first, ``plan``."""
-    graph.add_node("plan", _watched(sweep.plan, record))
-    graph.add_node("steer", _watched(sweep.steer, record))
-    graph.add_node("ask", _watched(sweep.ask, record), input_schema=Asked)
-    graph.add_node("report", _watched(sweep.report, record))
+def lead_to_sweep(sweep: Sweep, graph: StateGraph[Any, Any, Any, Any], *, always: bool) -> int:
+    """Add ``sweep`` to ``graph``, and lead there from the start ``always`` or when it is due.
+
+    Otherwise the first node is ``survey``. Returns how many steps the sweep may take.
+    """
+    _add_nodes(sweep, graph)
+
+    def first(state: SweepState, config: RunnableConfig) -> str:
+        return "plan" if always or sweep.is_due(state, config) else "survey"
+
+    graph.add_conditional_edges(START, first, ["plan", "survey"])
+    return RECURSION_LIMIT
+
+
+def _add_nodes(sweep: Sweep, graph: StateGraph[Any, Any, Any, Any]) -> None:
+    graph.add_node("plan", sweep.watched(sweep.plan))
+    graph.add_node("steer", sweep.watched(sweep.steer))
+    graph.add_node("ask", sweep.watched(sweep.ask), input_schema=Asked)
+    graph.add_node("report", sweep.watched(sweep.report))
     graph.add_edge("plan", "steer")
     graph.add_conditional_edges("steer", _next, ["ask", "report"])
     graph.add_edge("ask", "steer")
@@ -293,7 +332,7 @@ def sweep_agent(
     model: BaseChatModel,
     workspace: Workspace,
     *,
-    job: SweepJob = "review",
+    job: str = "review",
     way: Way | None = None,
     budget: Budget | None = None,
     checkpointer: BaseCheckpointSaver[Any] | None = None,
@@ -313,14 +352,10 @@ def sweep_agent(
     Raises :class:`SettingsError` for an unknown job, and when the graph is run without a task; the
     caller mends it.
     """
-    if job not in get_args(SweepJob):
-        raise SettingsError(
-            f"{job!r} is no job of a sweep.", next_step=f"Use one of: {', '.join(SWEEP_JOBS)}."
-        )
     budget = budget or Budget()
     record = Tally(journal_dir, keys_of(model), on_event)
     graph = StateGraph(SweepState, input_schema=RunInput, output_schema=RunOutput)
-    add_sweep(graph, Sweep(model, workspace, job, way or Way(), budget, record), record)
+    _add_nodes(Sweep(model, workspace, job, way or Way(), budget, record), graph)
     graph.add_edge(START, "plan")
     compiled = graph.compile(checkpointer=checkpointer, name="sweep_agent")
     compiled.__class__ = DrawnLocally  # ``compile`` names its own class
@@ -343,18 +378,3 @@ def _said(state: SweepState) -> list[AnyMessage]:
 
 def _pieces(state: SweepState) -> list[Piece]:
     return [Piece.from_dict(each) for each in state["pieces"]]
-
-
-def _watched(node: Callable[[Any, RunnableConfig], Update], record: Tally) -> Any:
-    """The node, with its end by an exception recorded."""
-
-    def step(state: Any, config: RunnableConfig) -> Update:
-        try:
-            return node(state, config)
-        except GraphBubbleUp:
-            raise
-        except BaseException as error:
-            record.notice(state, f"The run broke off: {type(error).__name__}: {error}")
-            raise
-
-    return step

@@ -14,13 +14,18 @@ from langgraph.graph.message import add_messages
 from grok_agent.context.tokens import count_messages
 from grok_agent.gateway.ledger import Cost, Usage
 from grok_agent.graphs.answers import last_answer
-from grok_agent.graphs.ask import Model
+from grok_agent.graphs.ask import Model, profile_for
 from grok_agent.graphs.begin import begin
+from grok_agent.graphs.instructions import sweep_system
 from grok_agent.graphs.record import Recorder
 from grok_agent.graphs.request import compose, count_request
 from grok_agent.graphs.state import Budget, LoopState, Stop, Update, ending
+from grok_agent.graphs.sweep_findings import report_schema
 from grok_agent.profile import Profile
 from grok_agent.vision.prepare import hydrate
+
+UNKNOWN_TOKENIZER = 1.10
+"""Tokens that the gateway may count for one of ours: the model's tokenizer is not published."""
 
 
 @dataclass(frozen=True)
@@ -73,41 +78,47 @@ class Tally(Recorder):
         super().answer(cast(LoopState, {**state, **total}), answer, cost, seconds)
 
 
-class Asker:
-    """Asks the model single questions that share system text, tools and conversation id."""
+@dataclass(frozen=True)
+class Frame:
+    """What all requests of a sweep have in common, and how large they may be.
 
-    def __init__(
-        self,
-        model: BaseChatModel,
-        system: str,
-        schemas: Sequence[dict[str, Any]],
-        budget: Budget,
-        record: Tally,
-    ) -> None:
-        self._model = Model(model, schemas, {}, record)
-        self._system = system
-        self._schemas = schemas
-        self._budget = budget
-        self._record = record
+    ``max_tokens``: by our count, no request reaches it.
+    """
 
-    @property
-    def profile(self) -> Profile:
-        """Facts about the model that is asked."""
-        return self._model.profile
+    system: str
+    schemas: Sequence[dict[str, Any]]
+    profile: Profile
+    max_tokens: int
 
-    @property
-    def ceiling(self) -> int:
-        """Prompt tokens that no request may reach."""
-        return min(self._budget.max_input_tokens, self.profile.safe_input_tokens)
+    @classmethod
+    def of(cls, job: str, profile: Profile, budget: Budget) -> "Frame":
+        """The frame of a sweep for ``job`` within ``budget``."""
+        safe = int(profile.safe_input_tokens / UNKNOWN_TOKENIZER)
+        most = min(budget.max_input_tokens, safe)
+        return cls(sweep_system(job), [report_schema()], profile, most)
 
     @property
     def prefix(self) -> int:
         """Tokens of system text and tools, with which each request begins."""
-        return count_messages([{"role": "system", "content": self._system}], self._schemas)
+        return count_messages([{"role": "system", "content": self.system}], self.schemas)
 
     def size(self, said: Sequence[AnyMessage], background: str) -> int:
-        """Tokens of the request that :meth:`ask` would send first."""
-        return self._count(self._opening(said, background, "", RunnableConfig()))
+        """Tokens of a request with what was ``said``, the task last, and ``background``."""
+        return self.count(opening(said, background, "", RunnableConfig()))
+
+    def count(self, state: LoopState) -> int:
+        """Tokens of the request that ``state`` would send."""
+        return count_request(hydrate(compose(state, self.system)), self.schemas)
+
+
+class Asker:
+    """Asks the model single questions that share a frame and a conversation id."""
+
+    def __init__(self, model: BaseChatModel, job: str, budget: Budget, record: Tally) -> None:
+        self.frame = Frame.of(job, profile_for(model), budget)
+        self._model = Model(model, self.frame.schemas, {}, record)
+        self._budget = budget
+        self._record = record
 
     def ask(
         self, said: Sequence[AnyMessage], background: str, run_id: str, config: RunnableConfig
@@ -116,15 +127,15 @@ class Asker:
 
         Never raises for what the model or the gateway does.
         """
-        state = self._opening(said, background, run_id, config)
-        if (tokens := self._count(state)) >= self.ceiling:
-            reason = f"The request would hold {tokens:,} tokens of {self.ceiling:,}."
+        state = opening(said, background, run_id, config)
+        if (tokens := self.frame.count(state)) >= self.frame.max_tokens:
+            reason = f"The request would hold {tokens:,} tokens of {self.frame.max_tokens:,}."
             return Said(stop=ending("over_budget", reason, limit="input_tokens"))
         while state["stop"] is None and last_answer(state) is None:
             if stop := self._spent(run_id):
                 state["stop"] = stop
             else:
-                state = _advanced(state, self._model.ask(state, self._system, config))
+                state = _advanced(state, self._model.ask(state, self.frame.system, config))
         return Said(
             answer=last_answer(state),
             stop=state["stop"],
@@ -134,24 +145,23 @@ class Asker:
             model=state["model"],
         )
 
-    def _opening(
-        self, said: Sequence[AnyMessage], background: str, run_id: str, config: RunnableConfig
-    ) -> LoopState:
-        _, state = begin({"messages": list(said)}, config)
-        state["messages"] = list(said)
-        state["run_id"] = run_id
-        state["background"] = background
-        return state
-
-    def _count(self, state: LoopState) -> int:
-        return count_request(hydrate(compose(state, self._system)), self._schemas)
-
     def _spent(self, run_id: str) -> Stop | None:
         most, usd = self._budget.max_usd, self._record.cost(run_id).usd
         if most is None or usd is None or usd < most:
             return None
         reason = f"The run has cost ${usd:.4f} of ${most:.2f}. Raise --max-usd to go on."
         return ending("over_budget", reason, limit="usd")
+
+
+def opening(
+    said: Sequence[AnyMessage], background: str, run_id: str, config: RunnableConfig
+) -> LoopState:
+    """The state from which one question is asked."""
+    _, state = begin({"messages": list(said)}, config)
+    state["messages"] = list(said)
+    state["run_id"] = run_id
+    state["background"] = background
+    return state
 
 
 def _advanced(state: LoopState, update: Update) -> LoopState:

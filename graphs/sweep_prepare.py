@@ -6,11 +6,11 @@ from math import ceil
 
 from langchain_core.messages import AnyMessage
 
-from grok_agent.context.shards import ShardPlan, fits, plan_shards
+from grok_agent.context.shards import ShardPlan, plan_shards
 from grok_agent.context.tokens import count
 from grok_agent.gateway.ledger import Usage, price
 from grok_agent.graphs.survey import survey
-from grok_agent.graphs.sweep_ask import Asker
+from grok_agent.graphs.sweep_ask import Frame
 from grok_agent.graphs.sweep_estimate import OUTPUT_TOKENS, Estimate, estimate
 from grok_agent.graphs.sweep_reduce import cap_of
 from grok_agent.tools.workspace import Workspace
@@ -43,39 +43,37 @@ class Prepared:
             requests += texts
         return requests or 1
 
-    def shard_usd(self, asker: Asker) -> float:
+    def shard_usd(self, frame: Frame) -> float:
         """What the largest shard may cost, in US dollars; 0 where no price is known."""
         largest = max((shard.tokens for shard in self.plan.shards), default=0)
         usage = Usage(self.prefix + largest, 0, OUTPUT_TOKENS)
-        return price(usage, None, "", asker.profile).usd or 0.0
+        return price(usage, None, "", frame.profile).usd or 0.0
 
-    def join_usd(self, asker: Asker) -> float:
+    def join_usd(self, frame: Frame) -> float:
         """What joining the results would cost, in US dollars; 0 where no price is known."""
         usage = Usage(self.prefix + OUTPUT_TOKENS, 0, OUTPUT_TOKENS)
-        return (price(usage, None, "", asker.profile).usd or 0.0) * self.joins()
+        return (price(usage, None, "", frame.profile).usd or 0.0) * self.joins()
 
-    def estimate(self, asker: Asker, width: int) -> Estimate:
+    def estimate(self, frame: Frame, width: int) -> Estimate:
         """What the sweep would take with ``width`` requests at a time."""
-        return estimate(self.plan, self.prefix, self.joins(), width, asker.profile)
+        return estimate(self.plan, self.prefix, self.joins(), width, frame.profile)
 
 
-def prepare(asker: Asker, workspace: Workspace, said: Sequence[AnyMessage]) -> Prepared:
+def prepare(frame: Frame, workspace: Workspace, said: Sequence[AnyMessage]) -> Prepared:
     """Plan the sweep of ``workspace`` for the task that was ``said`` last.
 
     Raises SettingsError when there is no room for files; a larger ``max_input_tokens`` mends it.
     """
-    bare = asker.size(said, "") + MAX_NOTES_TOKENS + TAG_TOKENS
-    lead = _lead(workspace, min(MAX_LEAD_TOKENS, (asker.ceiling - bare) // 8))
-    most = asker.ceiling - 1 - bare
+    most = room_for(frame, said)
+    lead = _lead(workspace, min(MAX_LEAD_TOKENS, most // 8))
     plan = plan_shards(workspace.root, max_tokens=most, lead=lead)
     room = most - plan.lead_tokens
-    return Prepared(plan, room, cap_of(room), asker.prefix + plan.lead_tokens)
+    return Prepared(plan, room, cap_of(room), frame.prefix + plan.lead_tokens)
 
 
-def is_needed(asker: Asker, workspace: Workspace, said: Sequence[AnyMessage]) -> bool:
-    """Whether the files that a sweep would read do not fit into one request."""
-    bare = asker.size(said, "") + MAX_NOTES_TOKENS + TAG_TOKENS
-    return not fits(workspace.root, asker.ceiling - 1 - bare)
+def room_for(frame: Frame, said: Sequence[AnyMessage]) -> int:
+    """Tokens that lead and files of one request may have beside everything else in it."""
+    return frame.max_tokens - 1 - frame.size(said, "") - MAX_NOTES_TOKENS - TAG_TOKENS
 
 
 def _lead(workspace: Workspace, most: int) -> str:
