@@ -8,13 +8,15 @@ BIN := $(VENV)/Scripts
 else
 BIN := $(VENV)/bin
 endif
+PEERS := build/peers
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo test lint types unit notebooks bench bench-gateway clean
+.PHONY: help demo test test-peers lint types unit notebooks bench bench-gateway clean
 
 help:
 	@echo "make demo   install, then run the main job without a key on the embedded gateway"
 	@echo "make test   install, then lint, types, tests and notebooks"
+	@echo "make test-peers  LangChain's integration tests through a LiteLLM proxy, which it installs"
 	@echo "make bench  the figures of docs/figures.md, measured on this machine"
 	@echo "make bench-gateway  clients side by side behind faults and limits (long)"
 	@echo "make clean  remove .venv and everything that was built"
@@ -37,6 +39,11 @@ unit: $(VENV)/.installed-dev
 
 notebooks: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -o addopts="" -p no:cacheprovider -W default --nbmake --nbmake-timeout=120 notebooks
+
+# Not a part of `make test`: installs 700 MB beside this program and starts a server.
+test-peers: $(VENV)/.installed-dev $(PEERS)/.installed
+	LITELLM=$(subst $(VENV),$(PEERS),$(BIN))/litellm $(BIN)/python -m pytest \
+		--force-enable-socket --allow-hosts=127.0.0.1 tests/peers/litellm_standard.py tests/peers/litellm_losses.py
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/startup.py
@@ -63,4 +70,11 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	@echo "Installing the development tools into $(VENV) ..."
 	@$(PIP) install -q "pip>=25.1"
 	@$(PIP) install -q -c constraints.txt --group dev
+	@touch $@
+
+$(PEERS)/.installed: $(VENV)/.created
+	@echo "Installing LiteLLM's proxy into $(PEERS) (about two minutes) ..."
+	@$(PYTHON) -m venv $(PEERS) >/dev/null 2>&1 || \
+		PYTHONPATH=build/bootstrap $(PYTHON) -m virtualenv -q $(PEERS)
+	@$(subst $(VENV),$(PEERS),$(BIN))/python -m pip install -q "litellm[proxy]==1.101.6"
 	@touch $@
