@@ -133,15 +133,18 @@ def plan_shards(
     return ShardPlan(root, tuple(shards), tuple(sorted(left_out)), lead, lead_tokens, max_tokens)
 
 
-def fits(repo_dir: Path | str, max_tokens: int) -> bool:
-    """Whether all files that a plan would read have, together, at most ``max_tokens``."""
+def tokens_to_read(repo_dir: Path | str, limit: int) -> int:
+    """Tokens of all files that a plan reads, with their tags and line numbers.
+
+    Where the sizes of the files show that it is at most ``limit``, nothing is counted and that
+    bound is returned: no token is shorter than a byte.
+    """
     root = Path(repo_dir).resolve()
     kept = [file for file in snapshot(root) if _is_read(file, [])]
-    if sum(file.size for file in kept) + _TAG_BYTES * len(kept) <= max_tokens:
-        return True  # no token is shorter than a byte
-    if max_tokens < MIN_ROOM:
-        return False
-    return sum(part.tokens for part in _Sizes(root, sys.maxsize).parts(kept, [])) <= max_tokens
+    bound = sum(file.size + _TAG_BYTES for file in kept)
+    if bound <= limit:
+        return bound
+    return sum(part.tokens for part in _Sizes(root, sys.maxsize).parts(kept, []))
 
 
 def shard_text(plan: ShardPlan, shard: Shard) -> tuple[str, list[LeftOut]]:
