@@ -20,7 +20,11 @@ _NEXT_STEPS = {
     "float_parsing": "write it as a number",
 }
 _BOTH_LANGUAGES = '{"en": …, "zh": …}'
-_COLOUR = '{"hex": …, "name_en": …, "name_zh": …}'
+_FORMS = {
+    "palette": '{"hex": …, "name_en": …, "name_zh": …}',
+    "loras": '{"name": …, "weight": …}',
+    "references": '{"image": …, "purpose": …, "weight": …}',
+}
 
 
 def explain(error: ValidationError) -> list[str]:
@@ -51,5 +55,6 @@ def _what(kind: str, message: str, location: Sequence[str | int]) -> str:
         return "is no field of the prompt; remove it" + (f" (fields: {known})" if known else "")
     next_step = _NEXT_STEPS.get(kind, "correct it")
     if kind.startswith("model"):
-        next_step = f"write it as {_COLOUR if location[:1] == ('palette',) else _BOTH_LANGUAGES}"
+        form = _FORMS.get(str(location[0]), _BOTH_LANGUAGES) if location else _BOTH_LANGUAGES
+        next_step = f"write it as {form}"
     return f"{message[0].lower()}{message[1:]}; {next_step}"

@@ -135,6 +135,37 @@ class Colour(_Part):
         return _at_most(MAX_KEYWORD_CHARACTERS)(text)
 
 
+class Lora(_Part):
+    """A small network laid over the image model."""
+
+    name: str = Field(description="File name without its ending. 名称")
+    weight: float = Field(default=1.0, ge=-2, le=2, description="Strength, -2 to 2. 权重")
+
+    @field_validator("name")
+    @classmethod
+    def _is_a_name(cls, text: str) -> str:
+        if not text or set(text) & set("<>:\n"):
+            raise ValueError(f"{text[:40]!r} is no name of a LoRA; leave out < > : and line breaks")
+        return _at_most(MAX_TITLE_CHARACTERS)(text)
+
+
+class Reference(_Part):
+    """A reference picture that the image model shall follow."""
+
+    image: str = Field(description="Its file name or SHA-256. 参考图")
+    purpose: Literal["face", "style", "composition", "pose"] = Field(
+        default="face", description="What is taken from it. 用途"
+    )
+    weight: float = Field(default=1.0, ge=0, le=2, description="Strength, 0 to 2. 权重")
+
+    @field_validator("image")
+    @classmethod
+    def _is_named(cls, text: str) -> str:
+        if not text:
+            raise ValueError("is empty; name the picture")
+        return _at_most(MAX_KEYWORD_CHARACTERS)(text)
+
+
 class PromptSpec(_Part):
     """A structured text-to-image prompt. Sizes are pixels; lists keep their order.
 
@@ -204,6 +235,13 @@ class PromptSpec(_Part):
     seed: int = Field(
         default=-1, ge=-1, le=4_294_967_295, description="Seed; -1 is random. 随机种子"
     )
+    loras: list[Lora] = Field(
+        default=[], description="LoRA networks that the user named, at most 12. LoRA 模型"
+    )
+    references: list[Reference] = Field(
+        default=[],
+        description="Reference pictures that the image model shall follow, at most 12. 参考图",
+    )
     target: Target = Field(
         default="generic", description="The image model that the prompt is meant for. 目标模型"
     )
@@ -271,6 +309,13 @@ class PromptSpec(_Part):
             if first != index:
                 raise ValueError(f"{keyword.en!r} stands at {first} and {index}; keep one of them")
         return keywords
+
+    @field_validator("loras", "references")
+    @classmethod
+    def _are_few(cls, entries: list[Any]) -> list[Any]:
+        if len(entries) > 12:
+            raise ValueError(f"{len(entries)} are too many; keep 12")
+        return entries
 
     @field_validator("palette")
     @classmethod

@@ -4,7 +4,8 @@ Sizes are pixels, width first. The table holds the sizes of about one megapixel 
 trained on (Podell et al. 2023); other current models take them as well.
 """
 
-from math import gcd
+from collections.abc import Iterable
+from math import gcd, log
 
 MIN_SIDE_PX = 64
 MAX_SIDE_PX = 4096
@@ -27,6 +28,12 @@ TRAINED_SIZES: dict[str, tuple[int, int]] = {
     "9:21": (640, 1536),
 }
 """Width and height by aspect ratio, in pixels."""
+
+QWEN_IMAGE_SIZES: tuple[tuple[int, int], ...] = (
+    *((1328, 1328), (1664, 928), (928, 1664)),
+    *((1472, 1104), (1104, 1472)),
+)
+"""Sizes that Qwen-Image was released with, in pixels."""
 
 DEFAULT_PIXELS = 1024 * 1024
 
@@ -58,6 +65,11 @@ def size_for(aspect_ratio: str, pixels: int = DEFAULT_PIXELS) -> tuple[int, int]
     if not fits(aspect_ratio, *size):
         raise ValueError(f"{aspect_ratio} is too narrow for sides of 64 to 4096 pixels")
     return size
+
+
+def nearest_size(width: int, height: int, sizes: Iterable[tuple[int, int]]) -> tuple[int, int]:
+    """Of ``sizes`` the one nearest in shape to ``width`` x ``height``, by the ratio's logarithm."""
+    return min(sizes, key=lambda size: abs(log(size[0] / size[1]) - log(width / height)))
 
 
 def nearest_side(pixels: float) -> int:

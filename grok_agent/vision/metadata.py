@@ -3,7 +3,8 @@
 All of it is text that strangers wrote: it is bounded, made printable, and reported as data.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from PIL import Image
@@ -11,6 +12,13 @@ from PIL import Image
 ORIENTATION, MAKE, MODEL, SOFTWARE = 0x0112, 0x010F, 0x0110, 0x0131
 EXIF_IFD, GPS_IFD, USER_COMMENT = 0x8769, 0x8825, 0x9286
 MAX_CHARACTERS = 32
+MAX_TEXT_CHARACTERS = 2_000_000
+
+PROMPT_TEXTS = (
+    *("parameters", "prompt", "workflow", "Comment", "Description", "Software"),
+    *("invokeai_metadata", "fooocus_scheme"),
+)
+"""Under these names generators write their prompt data into a file."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +26,8 @@ class Metadata:
     """Camera and generator traces. ``orientation`` is EXIF's 1-8, 1 when none is given.
 
     ``has_gps`` says only that a place is recorded; the place itself is not read. ``generator``
-    names the program whose prompt data lie in the file, or is empty.
+    names the program whose prompt data lie in the file, or is empty. ``texts`` holds these data by
+    the name they stand under, an EXIF comment as ``parameters``.
     """
 
     has_exif: bool = False
@@ -27,6 +36,7 @@ class Metadata:
     camera_make: str = ""
     camera_model: str = ""
     generator: str = ""
+    texts: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 def read_metadata(image: Image.Image) -> Metadata:
@@ -35,14 +45,16 @@ def read_metadata(image: Image.Image) -> Metadata:
         exif = image.getexif()
         details = exif.get_ifd(EXIF_IFD)
     except Exception:  # noqa: BLE001 - a damaged block raises anything, and costs no picture
-        return Metadata(generator=_generator(image.info, ""))
+        return Metadata(generator=_generator(image.info, ""), texts=_texts(image.info, ""))
+    comment = _comment(details.get(USER_COMMENT))
     return Metadata(
         has_exif=bool(exif),
         has_gps=GPS_IFD in exif,
         orientation=_orientation(exif.get(ORIENTATION)),
         camera_make=_one_line(exif.get(MAKE)),
         camera_model=_one_line(exif.get(MODEL)),
-        generator=_generator(image.info, _comment(details.get(USER_COMMENT))),
+        generator=_generator(image.info, comment),
+        texts=_texts(image.info, comment),
     )
 
 
@@ -84,6 +96,13 @@ def _generator(info: dict[Any, Any], comment: str) -> str:
     if b"trainedAlgorithmicMedia" in _xmp(info):
         return "declared as AI-generated"
     return ""
+
+
+def _texts(info: dict[Any, Any], comment: str) -> dict[str, str]:
+    found = {name: str(info[name]) for name in PROMPT_TEXTS if isinstance(info.get(name), str)}
+    if comment and "parameters" not in found:
+        found["parameters"] = comment
+    return {name: text[:MAX_TEXT_CHARACTERS] for name, text in found.items()}
 
 
 def _xmp(info: dict[Any, Any]) -> bytes:
