@@ -21,6 +21,7 @@ def repository_tools(workspace: "Workspace") -> "list[BaseTool]":
     runs only commands known to read only.
     """
     from grok_agent.tools.folders import ListDir
+    from grok_agent.tools.jobs import GetOutput, KillCommand
     from grok_agent.tools.plan import TodoWrite
     from grok_agent.tools.read import ReadFile
     from grok_agent.tools.run import RunTerminalCommand
@@ -32,7 +33,12 @@ def repository_tools(workspace: "Workspace") -> "list[BaseTool]":
         ListDir(workspace=workspace),
         Grep(workspace=workspace),
     ]
-    editing: list[BaseTool] = [SearchReplace(workspace=workspace), Write(workspace=workspace)]
+    editing: list[BaseTool] = [
+        SearchReplace(workspace=workspace),
+        Write(workspace=workspace),
+        GetOutput(workspace=workspace),
+        KillCommand(workspace=workspace),
+    ]
     doing: list[BaseTool] = [
         RunTerminalCommand(workspace=workspace),
         TodoWrite(workspace=workspace),

@@ -18,6 +18,8 @@ READING_TOOLS = frozenset(
         "grep",
         "repo_map",
         "todo_write",
+        "get_command_or_subagent_output",
+        "kill_command_or_subagent",
         "extract_image_features",
         "emit_prompt_schema",
     }

@@ -90,6 +90,7 @@ class CommandResult:
 
     ``output`` is standard output and error together, without colours; ``truncated`` when its
     middle was left out, and ``full_output`` then names the file that has all ``total_bytes``.
+    ``notes`` say what else there is to know: "unconfined: ...", "working folder: ...".
     """
 
     command: str
@@ -100,6 +101,29 @@ class CommandResult:
     total_bytes: int
     full_output: str
     seconds: float
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class JobReport:
+    """A command in the background: how it went, or (``result`` None) what it wrote so far.
+
+    ``log`` is the file that has all of that; ``seconds`` is how long it has been running.
+    """
+
+    id: str
+    command: str
+    result: CommandResult | None
+    output: str
+    log: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class JobReports:
+    """Commands in the background, in the order asked for."""
+
+    jobs: tuple[JobReport, ...]
 
 
 @dataclass(frozen=True)
@@ -118,7 +142,9 @@ class TodoList:
     todos: tuple[Todo, ...]
 
 
-Result = FileExcerpt | FolderListing | SearchResult | EditResult | CommandResult | TodoList
+Result = (
+    FileExcerpt | FolderListing | SearchResult | EditResult | CommandResult | JobReports | TodoList
+)
 
 
 def render(result: Result) -> str:
@@ -208,7 +234,19 @@ def _(result: CommandResult) -> str:
         lines.append(
             f"[truncated: {result.total_bytes} bytes; full output at: {result.full_output}]"
         )
-    return "\n".join([*lines, result.output])
+    return "\n".join([*lines, *(f"[{note}]" for note in result.notes), result.output])
+
+
+@_render.register
+def _(result: JobReports) -> str:
+    return "\n\n".join(map(_job, result.jobs))
+
+
+def _job(job: JobReport) -> str:
+    if job.result is not None:
+        return f"{job.id}: ended\n{_render(job.result)}"
+    head = f"{job.id}: running for {job.seconds:.1f} s\n[output so far at: {job.log}]"
+    return f"{head}\n{job.output}".rstrip("\n")
 
 
 @_render.register
