@@ -27,9 +27,10 @@ from grok_agent.graphs.loop import build
 from grok_agent.graphs.record import Listener, keys_of
 from grok_agent.graphs.state import Budget, CheckResult, LoopState, RunInput, RunOutput
 from grok_agent.graphs.survey import survey
-from grok_agent.graphs.sweep import Sweep, Way, lead_to_sweep
+from grok_agent.graphs.sweep import Sweep, lead_to_sweep
 from grok_agent.graphs.sweep_ask import Tally
 from grok_agent.graphs.sweep_state import SweepState
+from grok_agent.graphs.sweep_way import Way
 from grok_agent.graphs.work import Notice, Verdict
 from grok_agent.tools import repository_tools
 from grok_agent.tools.run import run_command

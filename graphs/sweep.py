@@ -12,10 +12,10 @@ goes on where it stopped.
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from threading import RLock
-from typing import Any, Literal, get_args
+from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AnyMessage
@@ -35,48 +35,17 @@ from grok_agent.graphs.record import Listener, keys_of
 from grok_agent.graphs.request import image_paths, task_of
 from grok_agent.graphs.state import Budget, Outcome, RunInput, RunOutput, Stop, Update, ending
 from grok_agent.graphs.sweep_ask import Asker, Tally
-from grok_agent.graphs.sweep_kept import Kept
 from grok_agent.graphs.sweep_pieces import Reader
 from grok_agent.graphs.sweep_prepare import Prepared, prepare
 from grok_agent.graphs.sweep_report import findings_of, how_it_ended, left_out, summary
 from grok_agent.graphs.sweep_route import is_due
 from grok_agent.graphs.sweep_state import Asked, Piece, Question, SweepState, Totals
 from grok_agent.graphs.sweep_steer import hopeless, joining, shard_questions, spent, unread
+from grok_agent.graphs.sweep_way import Way, kept_for
 from grok_agent.tools.workspace import Workspace
-
-Mode = Literal["parallel", "sequential"]
-
-DEFAULT_WIDTH = 4
-"""Requests at a time; the pacing of the gateway bounds them further."""
 
 RECURSION_LIMIT = 100_000
 """Steps of the graph: our own limits end a run long before, and kept answers are free."""
-
-
-@dataclass(frozen=True)
-class Way:
-    """How a sweep goes about it.
-
-    ``sequential`` carries the notes of each shard to the next; ``parallel`` sends ``width``
-    requests at a time. In ``kept_dir`` answers wait until the sweep is finished.
-    Raises SettingsError for values that cannot be used; the caller mends it.
-    """
-
-    mode: Mode = "parallel"
-    width: int = DEFAULT_WIDTH
-    kept_dir: Path | str | None = None
-
-    def __post_init__(self) -> None:
-        if self.mode not in get_args(Mode) or self.width < 1:
-            raise SettingsError(
-                f"A sweep cannot be {self.mode!r} with {self.width} requests at a time.",
-                next_step=f"Use one of {', '.join(get_args(Mode))}, and 1 or more.",
-            )
-
-    @property
-    def at_once(self) -> int:
-        """Requests that are sent at a time."""
-        return 1 if self.mode == "sequential" else self.width
 
 
 class Sweep:
@@ -218,9 +187,7 @@ class Sweep:
         with self._lock:
             if run_id not in self._readers:
                 prepared = prepare(self.asker.frame, self._workspace, said)
-                words = [f"{message.type}: {message.text}" for message in said]
-                place = (str(self._workspace.root), self._job, self.way.mode, self._model)
-                kept = Kept(self.way.kept_dir, *place, *words)
+                kept = kept_for(self.way, self._workspace, self._job, self._model, said)
                 self._readers[run_id] = Reader(self.asker, prepared, kept)
             return self._readers[run_id]
 

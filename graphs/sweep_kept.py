@@ -26,6 +26,10 @@ class Kept:
         self._folder = Path(folder) / digest_of(*sweep)[:24] if folder is not None else None
         self._known = self._read()
 
+    def has(self, key: str) -> bool:
+        """Whether there is an answer to the question ``key``, with no notes carried to it."""
+        return digest_of(key, "") in self._known
+
     def find(self, question: Question) -> Piece | None:
         """The answer to ``question``, marked as kept and free of charge."""
         return self._known.get(_name(question))

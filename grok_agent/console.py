@@ -146,6 +146,10 @@ def line_of(event: Mapping[str, Any]) -> str:
         case "tool":
             mark = "denied" if event["denied"] else "ok" if event["ok"] else "error"
             return f"  {mark:6} {_call(event)} -> {_result(event)}"
+        case "plan":
+            return f"  plan   {len(event['shards'])} shards, {_estimated(event['estimate'])}"
+        case "shard" | "join":
+            return f"  {_mark(event):6} {_piece(event)}"
         case "check":
             return f"  check  {event['command']} -> exit {event['exit_code']}"
         case "notice":
@@ -247,6 +251,23 @@ def _print_ending(outcome: "Outcome", places: Mapping[str, Path]) -> None:
     end.print(f"journal: {places['journal']}", markup=False)
     if outcome.prompt_id is not None:
         end.print(f"saved as prompt {outcome.prompt_id} in {places['library']}", markup=False)
+
+
+def _estimated(estimate: Mapping[str, Any]) -> str:
+    usd = "" if estimate["usd"] is None else f", about ${estimate['usd']:.2f}"
+    return f"{estimate['input_tokens']:,} tokens in {estimate['requests']} requests{usd}"
+
+
+def _mark(event: Mapping[str, Any]) -> str:
+    return "kept" if event["kept"] else "ok" if event["ok"] else "left"
+
+
+def _piece(event: Mapping[str, Any]) -> str:
+    place = f"{event['number']} of {event['of']}"
+    if event["event"] == "join":
+        return f"results joined, level {event['level']}: {place}"
+    found = event["reason"] or f"{event['findings']} findings"
+    return f"shard {place}: {_first_line(found)} in {event['seconds']:.0f} s"
 
 
 def _call(event: Mapping[str, Any]) -> str:

@@ -15,6 +15,12 @@ model     step, text, reasoning, tool_calls (list of id, name, arguments), finis
 tool      id, tool, arguments, ok, denied (the leave that is missing, or ""), result (what the model
           reads), seconds
 check     command, exit_code (null when it did not run to its end), output, seconds
+plan      of a sweep: mode, width, lead_tokens, shards (files, tokens), left_out (path, reason),
+          estimate (requests, input_tokens, cached_tokens, output_tokens, usd, usd_uncached,
+          seconds)
+shard     number and of (from 1), level 0, ok, reason, findings, dropped (without a line to quote),
+          kept (answered by an earlier run), usd, seconds
+join      as shard, of results that were joined; level counts from 1
 notice    text: something the reader should know; the run goes on
 end       outcome: :meth:`grok_agent.graphs.state.Outcome.to_dict`
 ========= ==========================================================================================

@@ -85,13 +85,19 @@ def run_repository_job(
     settings: "Settings",
     check: str | None,
     permission: str | None,
+    sweep: bool | None,
     as_json: bool,
     as_jsonl: bool,
 ) -> None:
-    """Run one of the repository verbs and leave with its exit code."""
+    """Run one of the repository verbs and leave with its exit code.
+
+    ``sweep``: whether to read the whole repository shard by shard; None leaves it to its size.
+    """
     from langgraph.checkpoint.memory import InMemorySaver
 
+    from grok_agent.commands.sweep import KEPT_FOLDER
     from grok_agent.graphs.repository import repository_agent
+    from grok_agent.graphs.sweep_way import Way
     from grok_agent.tools.workspace import Workspace
 
     workspace = Workspace(repo, permission=_permission(permission, job))
@@ -107,6 +113,8 @@ def run_repository_job(
         job=job,
         budget=_budget(settings),
         check=check,
+        sweep="auto" if sweep is None else "always" if sweep else "never",
+        way=Way(kept_dir=settings.state_dir / KEPT_FOLDER),
         checkpointer=InMemorySaver(),
         journal_dir=settings.state_dir / "runs",
         on_event=show.event,

@@ -1,7 +1,10 @@
 """The verbs for repositories: refactor, tests, review, script, ask."""
 
+from collections.abc import Callable
+from functools import wraps
+from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -25,6 +28,21 @@ from grok_agent.commands.options import (
 
 if TYPE_CHECKING:
     from grok_agent.graphs.repository import Job
+
+SWEEPING_JOBS = ("review", "ask")
+"""Verbs that can read a repository in shards."""
+
+Sweep = Annotated[
+    bool | None,
+    typer.Option(
+        "--sweep/--no-sweep",
+        help="Read the whole repository, in shards. Default: if it does not fit into one request.",
+    ),
+]
+DryRun = Annotated[
+    bool,
+    typer.Option("--dry-run", help="Show shards, tokens, seconds and dollars; send nothing."),
+]
 
 JOBS: "dict[Job, tuple[str, str]]" = {
     "refactor": (
@@ -57,7 +75,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _add_job(app: typer.Typer, job: "Job") -> None:
-    """Register one repository verb; all of them take the same options."""
+    """Register one repository verb; those that only read can sweep the whole repository."""
     what, example = JOBS[job]
 
     def command(
@@ -73,13 +91,19 @@ def _add_job(app: typer.Typer, job: "Job") -> None:
         offline: Offline = False,
         base_url: BaseUrl = None,
         model: Model = None,
+        sweep: Sweep = None,
+        dry_run: DryRun = False,
     ) -> None:
+        from grok_agent.commands.sweep import show_plan
         from grok_agent.running import exit_codes, run_repository_job
 
         with exit_codes(as_json=as_json, as_jsonl=as_jsonl):
             limits = {"max_usd": max_usd, "max_steps": max_steps, "max_seconds": max_seconds}
             settings = settings_of(offline, base_url=base_url, model=model, **limits)
             words = read_task(task)
+            if dry_run:
+                show_plan(job, words, repo=repo, settings=settings, sweep=sweep, as_json=as_json)
+                return
             run_repository_job(
                 job,
                 words,
@@ -88,8 +112,23 @@ def _add_job(app: typer.Typer, job: "Job") -> None:
                 settings=settings,
                 check=check,
                 permission=permission,
+                sweep=sweep,
                 as_json=as_json,
                 as_jsonl=as_jsonl,
             )
 
-    app.command(job, help=what, epilog=f"Example: {example}")(command)
+    offered = command if job in SWEEPING_JOBS else _without(command, "sweep", "dry_run")
+    app.command(job, help=what, epilog=f"Example: {example}")(offered)
+
+
+def _without(command: Callable[..., None], *names: str) -> Callable[..., None]:
+    """``command`` with fewer options."""
+
+    @wraps(command)
+    def fewer(**given: Any) -> None:
+        command(**given)
+
+    whole = signature(command)
+    kept = [each for name, each in whole.parameters.items() if name not in names]
+    fewer.__signature__ = whole.replace(parameters=kept)  # type: ignore[attr-defined]
+    return fewer
