@@ -39,8 +39,14 @@ from grok_agent.gateway.outgoing import (
     shape_messages,
 )
 from grok_agent.gateway.structured import structured_output
-from grok_agent.profile import CAPABILITIES, Profile, profile_of
+from grok_agent.profile import CAPABILITIES, ImageLimits, Profile, profile_of
 from grok_agent.settings import Settings
+
+
+def _reencode(url: str, limits: ImageLimits) -> str:
+    from grok_agent.vision.reencode import reencode  # loads Pillow: only where it is needed
+
+    return reencode(url, limits)
 
 
 class ChatGrokBuild(BaseChatOpenAI):
@@ -84,8 +90,9 @@ class ChatGrokBuild(BaseChatOpenAI):
     """Where the ledger lies, and what ``grok-agent doctor`` has found."""
     edge: Edge | None = Field(default=None, exclude=True, repr=False)
     """A limiter, moderation memory and ledger of its own; None: those of the whole process."""
-    reencode: Reencode | None = Field(default=None, exclude=True, repr=False)
-    """Makes a picture's data URL smaller, for gateways that find a request too large."""
+    reencode: Reencode | None = Field(default=_reencode, exclude=True, repr=False)
+    """Makes a picture's data URL smaller, for gateways that find a request too large; None: they
+    keep their size, and are left out sooner."""
     http_socket_options: Sequence[tuple[int, int, int]] | None = ()  # ``connections`` sets them
     openai_proxy: str | None = None
     stream_usage: bool | None = True

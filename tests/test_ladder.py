@@ -35,7 +35,7 @@ from grok_agent.gateway.tool_pictures import has_tool_pictures, move_tool_pictur
 from grok_agent.offline import offline_model
 from grok_agent.offline.faults import Fault
 from grok_agent.offline.gateway import OfflineGateway
-from grok_agent.offline.wire import ChatRequest, Turn
+from grok_agent.offline.wire import ChatRequest, Request, Response, Turn
 from grok_agent.profile import ImageLimits
 from grok_agent.vision.reencode import reencode
 
@@ -157,9 +157,79 @@ TARGET = Target("http://gateway.invalid/v1", "m")
 
 def test_the_model_climbs_until_the_gateway_takes_the_request() -> None:
     gateway = OfflineGateway(faults=[Fault("too_large", times=3)])
-    model = offline_model(gateway, reencode=reencode)
+    model = offline_model(gateway)
     content = showing(png(2400, 1200), png(900, 900))["messages"][0]["content"]
     assert model.invoke([HumanMessage(content)]).text
+
+
+class Narrow(OfflineGateway):
+    """Takes bodies up to ``limit`` bytes, else answers 413 or hangs up; keeps the sizes sent."""
+
+    def __init__(self, limit: int, *, hangs_up: bool = False) -> None:
+        super().__init__(lambda chat: Turn(content="a face"))
+        self.limit, self.hangs_up = limit, hangs_up
+        self.sizes: list[int] = []
+
+    def handle(self, request: Request) -> Response:
+        self.sizes.append(len(request.body))
+        if len(request.body) <= self.limit:
+            return super().handle(request)
+        return Response(None if self.hangs_up else 413)
+
+
+def asking(model: ChatGrokBuild, *urls: str) -> str:
+    return model.invoke([HumanMessage(showing(*urls)["messages"][0]["content"])]).text
+
+
+def test_rung_one_is_there_for_everybody_and_makes_pictures_fit() -> None:
+    gateway, large = Narrow(2_000_000), png(2400, 1200)
+    assert asking(offline_model(gateway), large) == "a face"
+    assert len(gateway.sizes) == 2
+    assert 1_000_000 < gateway.sizes[1] < 2_000_000, "not of low detail yet"
+
+
+def test_the_next_call_begins_at_the_rung_that_passed() -> None:
+    gateway = Narrow(400_000)
+    model = offline_model(gateway)
+    large, small = png(1000, 1000), png(100, 100)
+    asking(model, large)
+    climbed = len(gateway.sizes)
+    assert climbed >= 2
+    asking(model, large)
+    assert len(gateway.sizes) == climbed + 1, "no second refusal"
+    asking(model, small)
+    assert gateway.sizes[-1] > len(small), "what fits goes as it is"
+
+
+def test_a_gateway_that_takes_more_again_gets_more() -> None:
+    gateway = Narrow(400_000)
+    model = offline_model(gateway)
+    picture_1_mb = png(600, 600)
+    asking(model, picture_1_mb)
+    gateway.limit = 10_000_000
+    text = "word " * 200_000
+    model.invoke(text)  # cannot be made smaller, is sent, and passes
+    asking(model, picture_1_mb)
+    assert gateway.sizes[-1] > len(picture_1_mb)
+
+
+def test_a_connection_that_broke_once_is_no_limit_and_twice_it_is() -> None:
+    gateway = Narrow(1, hangs_up=True)
+    model = offline_model(gateway)
+    large = png(1400, 1400)
+
+    def break_once() -> None:
+        gateway.limit = 2_200_000
+        asking(model, large)
+        gateway.limit = 10_000_000
+
+    break_once()
+    asking(model, large)
+    assert gateway.sizes[-1] > len(large), "passes again, and clears the suspicion"
+    break_once()
+    break_once()
+    asking(model, large)
+    assert gateway.sizes[-1] < 2_200_000
 
 
 def test_the_model_ends_with_the_table_where_nothing_helps() -> None:

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 from grok_agent.gateway.attempt import key_alias
 from grok_agent.gateway.bills import Bills, Caps, bills_of
+from grok_agent.gateway.body_size import BodySize
 from grok_agent.gateway.capabilities import known
 from grok_agent.gateway.faults import Target
 from grok_agent.gateway.ladder import Reencode
@@ -29,6 +30,7 @@ class Edge:
     bills: Bills | None = None
     refuses_usage: bool = False
     ends: Ends = field(default_factory=Ends)
+    body_size: BodySize = field(default_factory=BodySize)
 
 
 @dataclass(frozen=True)

@@ -53,8 +53,9 @@ class Job:
         self.payload = _without_usage(payload) if edge.refuses_usage else payload
         if known(target.base_url, target.model).tool_images is False:
             self.payload = move_tool_pictures(self.payload)
-        self._attempts = self._cut = self._odd = self._rungs = 0
-        self._moved_pictures = False
+        self.payload, self._rungs = edge.body_size.fit(self.payload, terms.reencode)
+        self._attempts = self._cut = self._odd = 0
+        self._moved_pictures = self._has_passed = False
         self._last: GatewayError | None = None
 
     def admission(self) -> dict[str, float]:
@@ -129,12 +130,17 @@ class Job:
     def passed(self, send: Send) -> None:
         """Take note that the gateway answers."""
         self.limiter.report(send, "passed")
+        if self._has_passed:
+            return
+        self._has_passed = True
+        self._edge.body_size.passed(self.payload)
         if self._moved_pictures:
             learn(self.target.base_url, self.target.model, tool_images=False)
 
     def _takes_another_form(self, error: GatewayError) -> bool:
         """Whether the request now has a form that the gateway may take."""
         if isinstance(error, RequestTooLargeError):
+            self._edge.body_size.too_large(self.payload, is_certain=error.status is not None)
             smaller = shrink(self.payload, error, self._rungs, self.terms.reencode)
             self._rungs += 1
             self.payload = smaller or self.payload

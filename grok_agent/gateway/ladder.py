@@ -55,17 +55,27 @@ def shrink(
     """
     if not isinstance(error, RequestTooLargeError):
         return None
+    if (found := next_rung(payload, step, reencode)) is None:
+        return None
+    what, smaller = found
+    before, now = _bytes(size_of(payload)), _bytes(size_of(smaller))
+    log.warning("The gateway takes no request of %s: %s, %s remain.", before, what, now)
+    return smaller
+
+
+def next_rung(payload: Payload, step: int, reencode: Reencode | None) -> tuple[str, Payload] | None:
+    """What the next rung from ``step`` on does, and the form that it makes; None behind the last.
+
+    See :func:`shrink`.
+    """
     rungs: list[tuple[str, Callable[[Payload], Payload]]] = [
         ("pictures are made fit", lambda payload: _reencoded(payload, reencode, _LIMITS)),
         ("pictures go with low detail", lambda payload: _low_detail(payload, reencode)),
         ("the oldest pictures are left out", _without_oldest),
     ]
     for what, rung in rungs[min(step, LEAVE_OUT) :]:
-        smaller = rung(payload)
-        if smaller != payload:
-            before, now = (_bytes(_total(sizes(each))) for each in (payload, smaller))
-            log.warning("The gateway takes no request of %s: %s, %s remain.", before, what, now)
-            return smaller
+        if (smaller := rung(payload)) != payload:
+            return what, smaller
     return None
 
 
@@ -94,13 +104,18 @@ def too_large_by_reset(
     use before an answer has begun; None for smaller requests and for all other errors.
     """
     cause = error if isinstance(error, _RESETS) else error.__cause__
-    size = _total(sizes(payload)) if isinstance(cause, _RESETS) else 0
+    size = size_of(payload) if isinstance(cause, _RESETS) else 0
     if size <= UPLOAD_BYTES:
         return None
     why = f"the connection was closed while {_bytes(size)} were going up"
     found = fault(RequestTooLargeError, target, Reply(message=why))
     assert isinstance(found, RequestTooLargeError)
     return found
+
+
+def size_of(payload: Mapping[str, Any]) -> int:
+    """The bytes of a request."""
+    return _total(sizes(payload))
 
 
 def sizes(payload: Mapping[str, Any]) -> list[Part]:
