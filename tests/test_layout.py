@@ -26,7 +26,7 @@ FLOORS = (
 """Rooms by floor, lowest first; a file imports from its own floor or from those below it."""
 
 UPWARD = {
-    ("chat_model", "context"): "grok_agent.context.tokens",
+    ("chat_model", "context"): "grok_agent.context.token",  # tokens, token_ratio
     ("chat_model", "vision"): "grok_agent.vision.reencode",
 }
 """Exceptions: the chat model counts tokens, and makes pictures smaller for a gateway that finds a
