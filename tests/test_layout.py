@@ -19,7 +19,7 @@ FLOORS = (
     ("tools",),
     ("graphs",),
     (
-        *("offline", "console", "running", "doctor", "report", "usage_report"),
+        *("offline", "console", "running", "doctor", "report", "usage_report", "conversion"),
         *("commands", "cli", "__main__"),
     ),
 )
