@@ -67,4 +67,4 @@ def head_tokens(path: str) -> int:
 
 
 MORE = 8
-"""Tokens of the tag before a further body of a file, at most, for files of under 1,000,000 lines."""
+"""Tokens of the tag before a further body of a file, about."""

@@ -26,7 +26,7 @@ COST_POWER = 0.3
 
 @dataclass(frozen=True, slots=True)
 class RankedText:
-    """A file at its ``place`` in the ranking (from 0), with the lines and the parts it was cut into."""
+    """A file at its ``place`` in the ranking (from 0), its lines and the parts it was cut into."""
 
     path: str
     place: int
@@ -51,9 +51,9 @@ def candidates(files: Sequence[RankedText], wanted: Mapping[str, float]) -> list
     The score estimates how likely the part is needed (a logistic model), divided by a power of its
     size, so that of two parts as likely the smaller comes first.
     """
+    known: dict[str, tuple[str, ...]] = {}
     found = [
         (file, part, _wanted_in("".join(file.lines[part[0] - 1 : part[1]]), wanted, known))
-        for known in ({},)
         for file in files
         for part in file.parts
     ]

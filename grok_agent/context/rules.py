@@ -46,14 +46,9 @@ def rules(repo_dir: Path | str, budget: int, files: Iterable[RepoFile] | None = 
     already. Raises SettingsError when ``repo_dir`` is no folder.
     """
     root = Path(repo_dir).resolve()
-    found = sorted(
-        (
-            file
-            for file in (walk(root) if files is None else files)
-            if _place(file.path) is not None
-        ),
-        key=lambda file: (_place(file.path), file.path),
-    )
+    known = walk(root) if files is None else files
+    placed = [(place, file) for file in known if (place := _place(file.path)) is not None]
+    found = [file for _, file in sorted(placed, key=lambda each: (each[0], each[1].path))]
     left = budget - count(section(SECTION, ["-\n"]))
     blocks: list[str] = []
     names: list[str] = []
