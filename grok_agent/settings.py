@@ -72,7 +72,7 @@ class Settings(BaseModel):
     @field_validator("currency")
     @classmethod
     def _is_currency(cls, name: str) -> str:
-        code = name.strip().upper()
+        code = _code(name)
         if len(code) != 3 or not (code.isascii() and code.isalpha()):
             raise ValueError(f"{name!r} is no code of three letters, such as CNY")
         return code
@@ -91,14 +91,15 @@ class Settings(BaseModel):
         that cannot be used, naming the variable; the caller mends it.
 
         A ``.env`` file can be part of somebody else's repository, so a key from the process
-        environment is never sent to an address that only the file names.
+        environment is never sent to an address that only the file names. A rate belongs to the
+        currency beside it: where another currency wins, the rate does not come along.
         """
         environ = os.environ if environ is None else environ
         in_file = dotenv_values(env_file) if env_file and env_file.is_file() else {}
         given = {name: value for name, value in overrides.items() if value is not None}
         from_process = _pick(environ)
         from_file = _pick(in_file)
-        values = {**from_file, **from_process, **given}
+        values = _merged(from_file, from_process, given)
         address_from_file = "base_url" in from_file.keys() - from_process.keys() - given.keys()
         if address_from_file and "api_key" in given.keys() | from_process.keys():
             raise SettingsError(
@@ -141,6 +142,20 @@ def _pick(source: Mapping[str, str | None]) -> dict[str, str]:
                 found[field] = value.strip()
                 break
     return found
+
+
+def _merged(*sources: Mapping[str, Any]) -> dict[str, Any]:
+    """All values, those of later sources before those of earlier ones."""
+    values: dict[str, Any] = {"currency": Settings.model_fields["currency"].default}
+    for source in sources:
+        if _code(source.get("currency", values["currency"])) != _code(values["currency"]):
+            values.pop("currency_rate", None)
+        values |= source
+    return values
+
+
+def _code(currency: object) -> str:
+    return str(currency).strip().upper()
 
 
 def _explain(error: ValidationError) -> str:

@@ -24,6 +24,9 @@ FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 """A spreadsheet takes a cell that begins so for a formula; names come from gateways."""
 
 
+OFFLINE = "Answers of the embedded gateway cost nothing and are not recorded."
+
+
 @dataclass(frozen=True)
 class Currency:
     """A local currency: its code, and how much of it one US dollar costs."""
@@ -93,10 +96,10 @@ def moment(text: str) -> datetime:
 def render(report: Report) -> str:
     """The report as a table with what its figures rest on below."""
     if not report.groups:
-        return "No request has been recorded" + (" since then." if report.since else " yet.")
+        return f"No request has been recorded {'since then' if report.since else 'yet'}. {OFFLINE}"
     local = [report.currency.code] if report.currency else []
     head = [report.by, "requests", "cut", "failed", "tokens in", "cached", "out", "USD", *local]
-    lines = [[*head, "unknown", "offline"]]
+    lines = [[*head, "unknown"]]
     lines += [_line(total, report.currency) for total in [*report.groups, report.whole]]
     return "\n".join([*_aligned(lines), "", *_remarks(report)]).rstrip()
 
@@ -106,8 +109,8 @@ def write_csv(
 ) -> int:
     """Write one row for each attempt to ``target`` (``-``: standard output); returns how many.
 
-    Amounts are exact. A cost that is not known is an empty cell; what the embedded gateway
-    answered was not billed and stands as zero. Raises SettingsError where it cannot be written.
+    Amounts are exact; a cost that is not known is an empty cell. Raises SettingsError where it
+    cannot be written.
     """
     columns = [*CSV_COLUMNS, *([currency.code] if currency else [])]
     written = 0
@@ -163,7 +166,7 @@ def _cells(attempt: Attempt, currency: Currency | None) -> list[Any]:
 
 
 def _amounts(attempt: Attempt, currency: Currency | None) -> list[Any]:
-    ticks = attempt.ticks if attempt.was_billed else 0
+    ticks = attempt.ticks
     if ticks is None:
         return ["", "", *([""] if currency else [])]
     return [ticks, f"{_usd(ticks):.10f}", *([f"{currency.of(ticks):f}"] if currency else [])]
@@ -202,7 +205,6 @@ def _line(total: Total, currency: Currency | None) -> list[str]:
         *figures,
         *amounts,
         f"{total.unknown:,}",
-        f"{total.offline:,}",
     ]
 
 
@@ -237,14 +239,10 @@ def _remarks(report: Report) -> Iterator[str]:
         )
     if whole.unknown:
         yield f"The cost of {whole.unknown:,} request(s) is not known and is in no sum."
-    if whole.offline:
-        yield (
-            f"{whole.offline:,} answer(s) came from the embedded gateway: nothing was billed;"
-            f" grok-build-0.1 would have cost {_usd(whole.offline_ticks):,.6f} USD at list price."
-        )
     for each in report.substitutions:
         asked, served = printable(each.asked), printable(each.served)
         yield f"Another model than asked: {asked} -> {served}, {each.requests:,} request(s)."
+    yield OFFLINE
     if report.currency:
         yield f"1 USD = {report.currency.rate:f} {report.currency.code}, as you set it."
 

@@ -1,5 +1,6 @@
 """Three values move to another gateway; the key never prints; a wrong value names its variable."""
 
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -91,3 +92,24 @@ def test_settings_are_frozen() -> None:
     settings = Settings.from_env(environ={})
     with pytest.raises(ValueError, match="frozen"):
         settings.model = "other"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("in_file", "environ", "given", "rate"),
+    [
+        ("", {"GROK_CURRENCY_RATE": "7.1"}, {}, "7.1"),
+        ("", {"GROK_CURRENCY_RATE": "7.1"}, {"currency": "cny "}, "7.1"),
+        ("", {"GROK_CURRENCY_RATE": "7.1"}, {"currency": "EUR"}, None),
+        ("", {"GROK_CURRENCY_RATE": "7.1"}, {"currency": "EUR", "currency_rate": "0.9"}, "0.9"),
+        ("", {"GROK_CURRENCY": "EUR", "GROK_CURRENCY_RATE": "0.9"}, {"currency": "EUR"}, "0.9"),
+        ("", {"GROK_CURRENCY": "EUR", "GROK_CURRENCY_RATE": "0.9"}, {"currency": "CNY"}, None),
+        ("GROK_CURRENCY_RATE=7.1", {"GROK_CURRENCY": "EUR"}, {}, None),
+        ("GROK_CURRENCY=EUR", {"GROK_CURRENCY_RATE": "0.9"}, {}, "0.9"),
+    ],
+)
+def test_a_rate_belongs_to_the_currency_beside_it(
+    tmp_path: Path, in_file: str, environ: dict[str, str], given: dict[str, str], rate: str | None
+) -> None:
+    (tmp_path / ".env").write_text(in_file)
+    found = Settings.from_env(environ=environ, env_file=tmp_path / ".env", **given)
+    assert found.currency_rate == (None if rate is None else Decimal(rate))

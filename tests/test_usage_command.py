@@ -17,8 +17,9 @@ from grok_agent.chat_model import ChatGrokBuild
 from grok_agent.cli import app
 from grok_agent.gateway.attempt import Attempt, key_alias
 from grok_agent.gateway.bills import Bills
-from grok_agent.gateway.edge import LEDGER_FILE
-from grok_agent.gateway.faults import IncompleteAnswerError, Target
+from grok_agent.gateway.edge import LEDGER_FILE, Edge
+from grok_agent.gateway.faults import ContentRefusedError, IncompleteAnswerError, Target
+from grok_agent.offline import offline_model
 from grok_agent.offline.bill import Bill
 from grok_agent.offline.faults import Fault
 from grok_agent.offline.gateway import OfflineGateway
@@ -61,7 +62,7 @@ def line(result: Result, name: str) -> list[str]:
 def test_nothing_was_recorded_yet() -> None:
     result = run()
     assert result.exit_code == 0
-    assert "No request has been recorded yet." in result.stdout
+    assert "No request has been recorded yet. Answers of the embedded gateway" in result.stdout
 
 
 def test_a_day_is_a_line_and_the_sum_stands_below(bills: Bills) -> None:
@@ -70,10 +71,10 @@ def test_a_day_is_a_line_and_the_sum_stands_below(bills: Bills) -> None:
     record(bills, 5_000_000_000, at=MARCH)
     result = run()
     head = " ".join(result.stdout.splitlines()[0].split())
-    assert head == "day requests cut failed tokens in cached out USD unknown offline"
-    assert line(result, "2026-01-31")[-3] == "1.000000"
-    assert " ".join(line(result, "2026-03-01")) == "2026-03-01 2 1 0 2,000 0 20 1.000000 0 0"
-    assert line(result, "total")[-3] == "2.000000"
+    assert head == "day requests cut failed tokens in cached out USD unknown"
+    assert line(result, "2026-01-31")[-2] == "1.000000"
+    assert " ".join(line(result, "2026-03-01")) == "2026-03-01 2 1 0 2,000 0 20 1.000000 0"
+    assert line(result, "total")[-2] == "2.000000"
     assert "2.000000 USD as billed" in result.stdout
 
 
@@ -94,25 +95,35 @@ def test_the_day_of_since_is_included(bills: Bills) -> None:
 def test_other_groups(bills: Bills, by: str) -> None:
     record(bills, 10_000_000_000, thread="线程", call="c1")
     names = {"model": "grok-build-0.1", "thread": "线程", "key": "key-", "call": "c1"}
-    assert line(run("--by", by), names[by])[-3] == "1.000000"
+    assert line(run("--by", by), names[by])[-2] == "1.000000"
 
 
 def test_an_unknown_cost_is_never_zero(bills: Bills) -> None:
     record(bills, served="grok-4.6", at=JANUARY)
     record(bills, 10_000_000_000, at=MARCH)
     result = run()
-    assert line(result, "2026-01-31")[-3:] == ["unknown", "1", "0"]
-    assert line(result, "total")[-3:] == ["≥1.000000", "1", "0"]
+    assert line(result, "2026-01-31")[-2:] == ["unknown", "1"]
+    assert line(result, "total")[-2:] == ["≥1.000000", "1"]
     assert "The cost of 1 request(s) is not known and is in no sum." in result.stdout
 
 
-def test_estimates_and_offline_answers_are_told_apart(bills: Bills) -> None:
+def test_estimates_are_told_apart(bills: Bills) -> None:
     record(bills, status="cut")
-    record(bills, 999, served=OFFLINE_MODEL)
     result = run()
-    assert " ".join(line(result, "total")) == "total 1 1 0 1,000 0 10 0.001020 0 1"
+    assert " ".join(line(result, "total")) == "total 1 1 0 1,000 0 10 0.001020 0"
     assert "0.001020 estimated" in result.stdout
-    assert "nothing was billed; grok-build-0.1 would have cost 0.001020 USD" in result.stdout
+
+
+def test_what_the_embedded_gateway_answers_is_not_recorded_and_that_is_said(bills: Bills) -> None:
+    record(bills, 5, at=MARCH)
+    before = run("--json").stdout
+    record(bills, 999, served=OFFLINE_MODEL)
+    Path("README.md").write_text("# Shapes\n")
+    command = ["ask", "--offline", "--repo", ".", "--json", "what is this"]
+    asked = CliRunner().invoke(app, command, input="")
+    assert asked.exit_code == 0, asked.output
+    assert run("--json").stdout == before
+    assert "Answers of the embedded gateway cost nothing and are not recorded." in run().stdout
 
 
 def test_another_model_than_asked_is_listed(bills: Bills) -> None:
@@ -128,7 +139,7 @@ def test_a_local_currency_at_the_rate_that_is_set(
 ) -> None:
     record(bills, 10_000_000_000)
     assert "CNY" not in run().stdout
-    assert line(run("--rate", "7.1"), "total")[-4:-2] == ["1.000000", "7.1000"]
+    assert line(run("--rate", "7.1"), "total")[-3:-1] == ["1.000000", "7.1000"]
     assert "1 USD = 7.1 CNY" in run("--rate", "7.1").stdout
     assert "1 USD = 0.9 EUR" in run("--rate", "0.9", "--currency", "eur").stdout
     monkeypatch.setenv("GROK_CURRENCY_RATE", "7.25")
@@ -171,11 +182,10 @@ def test_csv_has_a_row_for_every_request_and_exact_amounts(bills: Bills, tmp_pat
     record(bills, 12_345, thread="雨夜,旗袍", request_id="req-1", at=JANUARY)
     record(bills, status="cut")
     record(bills, served="grok-4.6")
-    record(bills, served=OFFLINE_MODEL)
     bills.record(Attempt.of(TARGET, None, status="failed"))
     file = tmp_path / "usage.csv"
     assert run("--csv", file, "--rate", "7").exit_code == 0
-    first, cut, other, offline, failed = rows(file.read_text(encoding="utf-8"))
+    first, cut, other, failed = rows(file.read_text(encoding="utf-8"))
     assert (first["request_id"], first["thread"]) == ("req-1", "雨夜,旗袍")
     assert first["at"] == "2026-01-31T12:00:00.000+00:00"
     assert (first["cost_in_usd_ticks"], first["USD"]) == ("12345", "0.0000012345")
@@ -186,7 +196,6 @@ def test_csv_has_a_row_for_every_request_and_exact_amounts(bills: Bills, tmp_pat
         "10200000",
     )
     assert (other["model_served"], other["basis"], other["USD"]) == ("grok-4.6", "unknown", "")
-    assert (offline["basis"], offline["cost_in_usd_ticks"]) == ("offline", "0")
     assert (failed["input_tokens"], failed["USD"], failed["CNY"]) == ("", "", "")
     assert "sk-secret" not in file.read_text(encoding="utf-8")
 
@@ -206,7 +215,6 @@ def test_a_spreadsheet_finds_no_formula_in_a_gateways_words(bills: Bills, name: 
 def test_sums_of_json_and_csv_agree_to_the_tick(bills: Bills) -> None:
     for ticks in (1, 99_999_999_999, 3):
         record(bills, ticks)
-    record(bills, served=OFFLINE_MODEL)
     total = json.loads(run("--json").stdout)["total"]
     exported = sum(int(row["cost_in_usd_ticks"]) for row in rows(run("--csv", "-").stdout))
     assert total["ticks"] == exported == 100_000_000_003
@@ -287,6 +295,16 @@ def test_a_stream_that_broke_off_before_its_bill_is_of_unknown_cost(repository: 
     (cut, whole) = (ticks for amounts in bill.answers.values() for ticks in amounts)
     assert cut == whole == total["ticks"]
     assert (total["requests"], total["cut"], total["unknown"]) == (2, 1, 1)
+
+
+def test_a_fee_for_a_refused_prompt_is_of_unknown_cost(bills: Bills) -> None:
+    error = {"message": "hit", "type": "violation_fee.grok.csam", "code": "violation_fee.grok.csam"}
+    refusal = Fault("answer", status=403, body=json.dumps({"error": error}))
+    model = offline_model(OfflineGateway(faults=[refusal]), edge=Edge(bills=bills))
+    with pytest.raises(ContentRefusedError):
+        model.invoke("go")
+    result = run()
+    assert " ".join(line(result, "total")) == "total 1 0 1 0 0 0 unknown 1"
 
 
 @pytest.mark.enable_socket

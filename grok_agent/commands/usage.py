@@ -35,11 +35,8 @@ def usage(
     from grok_agent.running import exit_codes, show_usage
 
     with exit_codes(as_json=as_json):
-        settings = settings_of(
-            offline=True, currency=currency, currency_rate=rate
-        )  # asks no gateway
-        if currency and not rate and settings.currency != settings_of(offline=True).currency:
-            settings = settings.model_copy(update={"currency_rate": None})  # of another currency
+        # offline: no gateway is asked
+        settings = settings_of(offline=True, currency=currency, currency_rate=rate)
         show_usage(
             settings,
             by=by,

@@ -88,6 +88,9 @@ class Caps:
 class Bills:
     """Every attempt that was billed, or may have been, in the SQLite file ``path``.
 
+    What the embedded gateway answers is not in it: it costs nothing, and a rehearsal among real
+    requests would only blur sums that are there to be held against a gateway's bill.
+
     Opened at the first use. One object may be used by several threads, one file by several
     processes. Reading raises :class:`SettingsError` for a file that cannot be used; writing never
     fails: what cannot be written waits in memory, and a line in the log says so once.
@@ -101,7 +104,12 @@ class Bills:
         self._told: set[str] = set()
 
     def record(self, attempt: Attempt) -> None:
-        """Write ``attempt`` down. Never raises for a full disk or another trouble of the file."""
+        """Write ``attempt`` down, unless it cost nothing because the embedded gateway answered.
+
+        Never raises for a full disk or another trouble of the file.
+        """
+        if not attempt.was_billed:
+            return
         with self._lock:
             self._unwritten = [*self._unwritten, attempt][-MAX_UNWRITTEN:]
             self._write()
@@ -167,7 +175,7 @@ class Bills:
     def _require_below(self, cap: str, usd: float, condition: str, value: str) -> None:
         query = (
             "SELECT sum(ticks), count(*) FILTER (WHERE ticks IS NULL) FROM attempts"
-            f" WHERE {condition} AND basis <> 'offline'"
+            f" WHERE {condition}"
         )
         with self._lock:
             self._write()

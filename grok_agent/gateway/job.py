@@ -33,6 +33,8 @@ MAX_ODD = 3  # pages and the like with status 200
 MAX_UNKNOWN = 2  # repetitions for a gateway that this process has never reached
 TELL_AFTER_S = 10.0
 
+_FEE_CODE = "violation_fee"  # new-api charges for a prompt that xAI's moderation refuses
+
 
 class Job:
     """Decides about one call; whoever sends asks it before and tells it after each attempt.
@@ -88,17 +90,17 @@ class Job:
         """Write into the ledger what an answer cost; nothing where none began."""
         if self._edge.bills:
             terms = self.terms
-            attempt = Attempt.of(
-                self.target,
-                usage,
-                served=served,
-                status=status,
-                estimated=estimated,
-                thread=terms.thread,
-                call=terms.call,
+            self._edge.bills.record(
+                Attempt.of(
+                    self.target,
+                    usage,
+                    served=served,
+                    status=status,
+                    estimated=estimated,
+                    thread=terms.thread,
+                    call=terms.call,
+                )
             )
-            if attempt.was_billed:
-                self._edge.bills.record(attempt)
 
     def failed(self, send: Send, error: GatewayError, *, is_void: bool = False) -> None:
         """Take note of a failed attempt. Returns when it is to be repeated, else raises ``error``.
@@ -110,6 +112,8 @@ class Job:
         self._last = error
         if isinstance(error, ContentRefusedError):
             self._edge.moderation.refused(self._given, error)
+            if (error.code or "").startswith(_FEE_CODE):
+                self.bill(None, "", "failed")
         if is_void:
             raise error
         if self._takes_another_form(error):

@@ -19,25 +19,23 @@ _GROUPS: dict[By, str] = {
 
 _SUMS = """
 SELECT {group},
-    count(*) FILTER (WHERE basis <> 'offline'),
-    count(*) FILTER (WHERE basis <> 'offline' AND status = 'cut'),
-    count(*) FILTER (WHERE basis <> 'offline' AND status = 'failed'),
-    total(input_tokens) FILTER (WHERE basis <> 'offline'),
-    total(cached_tokens) FILTER (WHERE basis <> 'offline'),
-    total(output_tokens) FILTER (WHERE basis <> 'offline'),
-    total(reasoning_tokens) FILTER (WHERE basis <> 'offline'),
+    count(*),
+    count(*) FILTER (WHERE status = 'cut'),
+    count(*) FILTER (WHERE status = 'failed'),
+    total(input_tokens),
+    total(cached_tokens),
+    total(output_tokens),
+    total(reasoning_tokens),
     sum(ticks) FILTER (WHERE basis = 'billed'),
     sum(ticks) FILTER (WHERE basis = 'list_price' AND NOT estimated),
     sum(ticks) FILTER (WHERE basis = 'list_price' AND estimated),
-    count(*) FILTER (WHERE basis <> 'offline' AND ticks IS NULL),
-    count(*) FILTER (WHERE basis = 'offline'),
-    sum(ticks) FILTER (WHERE basis = 'offline')
+    count(*) FILTER (WHERE ticks IS NULL)
 FROM attempts WHERE at >= ? GROUP BY 1 ORDER BY min(id)
 """
 
 SERVED = """
 SELECT model_asked, model_served, count(*) FROM attempts
-WHERE at >= ? AND basis <> 'offline' AND model_served <> '' GROUP BY 1, 2 ORDER BY 1, 2
+WHERE at >= ? AND model_served <> '' GROUP BY 1, 2 ORDER BY 1, 2
 """
 
 
@@ -47,8 +45,7 @@ class Total:
 
     ``billed`` is the gateways' own bills, ``listed`` computed from the price list, ``estimated``
     the same for unfinished answers and for tokens that a proxy has counted. ``unknown`` counts
-    requests whose cost is in no sum. ``offline`` counts answers of the embedded gateway, in no
-    other figure here: nothing was billed, ``offline_ticks`` is their list price.
+    requests whose cost is in no sum.
     """
 
     name: str
@@ -60,8 +57,6 @@ class Total:
     listed: int = 0
     estimated: int = 0
     unknown: int = 0
-    offline: int = 0
-    offline_ticks: int = 0
 
     @property
     def ticks(self) -> int:
@@ -71,9 +66,7 @@ class Total:
     @classmethod
     def of(cls, row: tuple[Any, ...]) -> Self:
         """The total in one row of :func:`sums_query`."""
-        name, requests, cut, failed, *counts, billed, listed, estimated, unknown, free, at_list = (
-            row
-        )
+        name, requests, cut, failed, *counts, billed, listed, estimated, unknown = row
         return cls(
             name=name,
             requests=requests,
@@ -84,8 +77,6 @@ class Total:
             listed=listed or 0,
             estimated=estimated or 0,
             unknown=unknown,
-            offline=free,
-            offline_ticks=at_list or 0,
         )
 
     def __add__(self, other: "Total") -> "Total":
