@@ -9,6 +9,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableConfig
 
+from grok_agent.context.token_ratio import Ratio, ratio_of
 from grok_agent.errors import GatewayError, SpendingCapError, ToolError
 from grok_agent.gateway.faults import ContentRefusedError, IncompleteAnswerError
 from grok_agent.gateway.ledger import Cost, Usage, cost_of
@@ -19,6 +20,7 @@ from grok_agent.graphs.state import LoopState, Status, Update, ending, stop
 from grok_agent.profile import Profile, profile_of
 from grok_agent.vision.prepare import hydrate
 
+SOUND_SHARE = 0.5  # of our count; some relays leave cached tokens out of the prompt's
 MAX_INCOMPLETE = 2  # answers in a row that are asked for again
 MAX_REPAIRS = 1  # unusable answers in a row that get a word of repair
 
@@ -35,8 +37,14 @@ class Model:
     ) -> None:
         self.profile = profile_for(model)
         self._sends_conversation = hasattr(model, "conversation_id")
+        self._unbound = model
         self._model = model.bind_tools(schemas, **options)
         self._record = record
+
+    @property
+    def ratio(self) -> Ratio:
+        """How many tokens the gateway bills for one that is counted here, as known now."""
+        return ratio_of(self._unbound)
 
     def ask(self, state: LoopState, system: str, config: RunnableConfig) -> Update:
         """Send one request; returns the answer, or what is to be done without one."""
@@ -65,11 +73,14 @@ class Model:
             text = "What this run costs is not known, so no limit in dollars can end it."
             self._record.notice(state, text)
         grown = state["context_tokens"] + count_answer(answer)
+        measured = usage.input_tokens + usage.output_tokens
+        is_sound = usage.input_tokens > 0 and measured > grown * SOUND_SHARE
         return {
             "model": str(answer.response_metadata.get("model_name") or ""),
             "usage": asdict(Usage(**state["usage"]) + usage),
             "cost": asdict(cost),
-            "context_tokens": max(grown, usage.input_tokens + usage.output_tokens),
+            "context_tokens": measured if is_sound else grown,
+            "measured_tokens": measured if is_sound else state.get("measured_tokens", 0),
         }
 
     def _judge(self, state: LoopState, answer: AIMessage) -> Update:

@@ -28,6 +28,7 @@ def begin(state: LoopState, config: RunnableConfig) -> tuple[HumanMessage, LoopS
         turns_from=len(said) + is_new,
         background="",
         context_tokens=0,
+        measured_tokens=0,
         steps=0,
         seconds=0.0,
         usage=asdict(Usage()),

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from langchain_core.messages import ToolCall, ToolMessage
 
+from grok_agent.context.token_ratio import Ratio
 from grok_agent.graphs.state import Budget, Limit, LoopState, Stop, ending
 from grok_agent.profile import Profile
 from grok_agent.tools.permission import READING_TOOLS
@@ -27,8 +28,11 @@ STEPS_TO_FINISH = 5
 """Steps of the graph that one more request may take until the run has its outcome."""
 
 
-def spent(state: LoopState, budget: Budget, profile: Profile) -> Stop | None:
-    """The limit that forbids the next request, or None."""
+def spent(state: LoopState, budget: Budget, profile: Profile, ratio: Ratio) -> Stop | None:
+    """The limit that forbids the next request, or None.
+
+    Tokens that only we have counted weigh by ``ratio``, on the safe side.
+    """
     usd = (state.get("cost") or {}).get("usd")
     ceiling = min(budget.max_input_tokens, profile.safe_input_tokens)
     if budget.max_usd is not None and usd is not None and usd >= budget.max_usd:
@@ -37,12 +41,10 @@ def spent(state: LoopState, budget: Budget, profile: Profile) -> Stop | None:
         return _over("steps", f"The run has made {state['steps']} requests.", "--max-steps")
     if state["seconds"] >= budget.max_seconds:
         return _over("seconds", f"The run has worked {state['seconds']:.0f} s.", "--max-seconds")
-    if state["context_tokens"] >= ceiling:
-        return _over(
-            "input_tokens",
-            f"The next request would hold {state['context_tokens']:,} tokens of {ceiling:,}.",
-            "",
-        )
+    upcoming = _at_most(state, ratio)
+    if upcoming >= ceiling:
+        what = f"The next request could hold {upcoming:,} tokens of {ceiling:,}."
+        return _over("input_tokens", what, "")
     if state["remaining_steps"] < STEPS_TO_FINISH:
         return _over("steps", "LangGraph's limit of steps is near.", "recursion_limit")
     return None
@@ -75,6 +77,14 @@ def nudge(state: LoopState) -> str:
         f"You have made exactly the same tool calls {repeated['times']} times in a row, and the"
         " result will not change. Do something else, or give your final answer."
     )
+
+
+def _at_most(state: LoopState, ratio: Ratio) -> int:
+    """Prompt tokens of the next request, as the gateway may count them."""
+    measured = state.get("measured_tokens", 0)
+    if not measured:
+        return ratio.request_at_most(state["context_tokens"])
+    return measured + ratio.at_most(state["context_tokens"] - measured)
 
 
 def _patience(repeated: Mapping[str, Any]) -> Patience:

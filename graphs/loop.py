@@ -95,7 +95,8 @@ class Loop:
 
     def guard(self, state: LoopState, config: RunnableConfig) -> Update:
         """Stand before each request: end a run that may not, or need not, make another one."""
-        end = repeated_too_often(state["repeated"]) or spent(state, self.budget, self.model.profile)
+        over = spent(state, self.budget, self.model.profile, self.model.ratio)
+        end = repeated_too_often(state["repeated"]) or over
         if end:
             return {"stop": end}
         warning = nudge(state)

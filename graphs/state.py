@@ -154,6 +154,7 @@ class LoopState(RunInput, RunOutput, total=False):
     turns_from: int  # index of the first message that this run added after the task
     background: str
     context_tokens: int  # of the request that would be sent now
+    measured_tokens: int  # those of them that the gateway has counted; the rest is our count
     steps: int
     seconds: float
     usage: dict[str, int]

@@ -1,5 +1,6 @@
 """ChatGrokBuild: grok-build-0.1 as a LangChain chat model, behind any OpenAI-compatible gateway."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
 from pathlib import Path
@@ -19,6 +20,8 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from langchain_openai.chat_models.base import BaseChatOpenAI
 from pydantic import ConfigDict, Field, SecretStr, model_validator
 
+from grok_agent.context.token_ratio import LearnedRatio, Ratio, learned_ratio
+from grok_agent.context.tokens import count, count_messages
 from grok_agent.errors import SettingsError
 from grok_agent.gateway.answer import keep_extras
 from grok_agent.gateway.bills import Caps
@@ -31,6 +34,7 @@ from grok_agent.gateway.edge import Edge, Terms, edge_of
 from grok_agent.gateway.faults import Target
 from grok_agent.gateway.job import Job
 from grok_agent.gateway.ladder import Reencode
+from grok_agent.gateway.ledger import usage_from_wire
 from grok_agent.gateway.outgoing import (
     advise_temperature,
     drop_refused,
@@ -88,6 +92,9 @@ class ChatGrokBuild(BaseChatOpenAI):
     max_usd_per_day: float | None = None
     state_dir: Path | None = Field(default=None, exclude=True)
     """Where the ledger lies, and what ``grok-agent doctor`` has found."""
+    moderation_file: Path | None = Field(default=None, exclude=True)
+    """Remembers prompts that moderation refused beyond this process, by their fingerprints only: for
+    the next run of a batch, and for its other processes."""
     edge: Edge | None = Field(default=None, exclude=True, repr=False)
     """A limiter, moderation memory and ledger of its own; None: those of the whole process."""
     reencode: Reencode | None = Field(default=_reencode, exclude=True, repr=False)
@@ -182,11 +189,14 @@ class ChatGrokBuild(BaseChatOpenAI):
             schema, method=method, include_raw=include_raw, strict=strict, **kwargs
         )
 
-    def get_num_tokens(self, text: str) -> int:
-        """Tokens of ``text`` by the vocabulary o200k_base, counted offline."""
-        from grok_agent.context.tokens import count  # loads the vocabulary: only when asked for
+    @property
+    def token_ratio(self) -> Ratio:
+        """Tokens billed by this gateway for one that is counted here, learned from its answers."""
+        return self._learned_ratio().current()
 
-        return count(text)
+    def get_num_tokens(self, text: str) -> int:
+        """Tokens that the gateway may bill for ``text``, on the safe side, counted offline."""
+        return self.token_ratio.at_most(count(text))
 
     def get_num_tokens_from_messages(
         self,
@@ -194,12 +204,14 @@ class ChatGrokBuild(BaseChatOpenAI):
         tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool] | None = None,
         **_: Any,
     ) -> int:
-        """Estimated tokens of a request with ``messages`` and ``tools``, counted offline."""
-        from grok_agent.context.tokens import count_messages
+        """Prompt tokens that a request with ``messages`` and ``tools`` may cost, as above.
 
+        A list that LangChain's ``trim_messages`` has cut by it fits into the window.
+        """
         sent = self._get_request_payload(list(messages))["messages"]
         schemas = [convert_to_openai_tool(tool) for tool in tools or ()]
-        return count_messages(sent, schemas, self.model_profile.images)
+        counted = count_messages(sent, schemas, self.model_profile.images)
+        return self.token_ratio.request_at_most(counted)
 
     def get_token_ids(self, text: str) -> list[int]:
         """Token ids by ``custom_get_token_ids``; the model's own vocabulary is not published."""
@@ -254,10 +266,13 @@ class ChatGrokBuild(BaseChatOpenAI):
             collected = Collected(run_manager)
             job = self._job(self._streamed_payload(messages, stop, None, kwargs))
             for piece in stream(self.root_client, job, collected.restart):
+                self._learn(job, piece)
                 collected.add(self._convert_chunk_to_generation_chunk(piece, AIMessageChunk, None))
             return generate_from_stream(iter(collected.chunks))
         payload = self._get_request_payload(messages, stop=stop, **kwargs) | {"stream": False}
-        answer, headers = ask(self.root_client, self._job(payload))
+        job = self._job(payload)
+        answer, headers = ask(self.root_client, job)
+        self._learn(job, answer)
         return self._create_chat_result(answer, self._kept_headers(headers))
 
     async def _agenerate(
@@ -273,11 +288,14 @@ class ChatGrokBuild(BaseChatOpenAI):
             pieces = stream_async(self.root_async_client, job, collected.restart_async)
             async with aclosing(pieces):
                 async for piece in pieces:
+                    await self._learn_async(job, piece)
                     chunk = self._convert_chunk_to_generation_chunk(piece, AIMessageChunk, None)
                     await collected.add_async(chunk)
             return generate_from_stream(iter(collected.chunks))
         payload = self._get_request_payload(messages, stop=stop, **kwargs) | {"stream": False}
-        answer, headers = await ask_async(self.root_async_client, self._job(payload))
+        job = self._job(payload)
+        answer, headers = await ask_async(self.root_async_client, job)
+        await self._learn_async(job, answer)
         return self._create_chat_result(answer, self._kept_headers(headers))
 
     def _stream(
@@ -290,9 +308,10 @@ class ChatGrokBuild(BaseChatOpenAI):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         self._ensure_sync_client_available()
-        payload = self._streamed_payload(messages, stop, stream_usage, kwargs)
-        with closing(stream(self.root_client, self._job(payload))) as pieces:
+        job = self._job(self._streamed_payload(messages, stop, stream_usage, kwargs))
+        with closing(stream(self.root_client, job)) as pieces:
             for piece in pieces:
+                self._learn(job, piece)
                 chunk = self._convert_chunk_to_generation_chunk(piece, AIMessageChunk, None)
                 if run_manager:
                     run_manager.on_llm_new_token(chunk.text, chunk=chunk)
@@ -307,9 +326,10 @@ class ChatGrokBuild(BaseChatOpenAI):
         stream_usage: bool | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        payload = self._streamed_payload(messages, stop, stream_usage, kwargs)
-        async with aclosing(stream_async(self.root_async_client, self._job(payload))) as pieces:
+        job = self._job(self._streamed_payload(messages, stop, stream_usage, kwargs))
+        async with aclosing(stream_async(self.root_async_client, job)) as pieces:
             async for piece in pieces:
+                await self._learn_async(job, piece)
                 chunk = self._convert_chunk_to_generation_chunk(piece, AIMessageChunk, None)
                 if run_manager:
                     await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
@@ -330,7 +350,24 @@ class ChatGrokBuild(BaseChatOpenAI):
             thread=conversation_in(payload),
             reencode=self.reencode,
         )
-        return Job(payload, target, self.edge or edge_of(target, self.state_dir), terms)
+        edge = self.edge or edge_of(target, self.state_dir)
+        if self.moderation_file:
+            edge.moderation.keep_in(self.moderation_file)
+        return Job(payload, target, edge, terms)
+
+    def _learned_ratio(self) -> LearnedRatio:
+        target = Target(self.openai_api_base or "", self.model_name, "")
+        return learned_ratio(self.state_dir, target.address, target.model)
+
+    def _learn(self, job: Job, part: Mapping[str, Any]) -> None:
+        """Learn the ratio of tokens from an answer, or from the piece of it that has the usage."""
+        if usage := usage_from_wire(part.get("usage")):
+            served = str(part.get("model") or "")
+            self._learned_ratio().learn(job.payload, usage["prompt_tokens"], served)
+
+    async def _learn_async(self, job: Job, part: Mapping[str, Any]) -> None:
+        if part.get("usage"):
+            await asyncio.to_thread(self._learn, job, part)  # the first count takes a while
 
     def _streamed_payload(
         self,
