@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from grok_agent.chat_model import ChatGrokBuild
 from grok_agent.errors import SettingsError
 from grok_agent.gateway.faults import ContentRefusedError
 from grok_agent.gateway.moderation import Moderation, fingerprints, moderation_of
@@ -211,6 +212,27 @@ messages = st.lists(
     st.fixed_dictionaries({"role": st.sampled_from(["user", "system", "tool"]), "content": values}),
     max_size=4,
 )
+
+
+def test_a_file_named_to_the_model_carries_refusals_to_the_next_run(tmp_path: Path) -> None:
+    file, sent = tmp_path / "batch" / "refused.jsonl", []
+
+    def planner(chat: ChatRequest) -> Turn:
+        sent.append(chat.messages[-1]["content"])
+        return Turn(content="a picture")
+
+    def run(*faults: Fault) -> ChatGrokBuild:
+        """A model as another process has it, with a memory of its own."""
+        return offline_model(OfflineGateway(planner, faults), moderation_file=file)
+
+    with pytest.raises(ContentRefusedError):
+        run(Fault("moderation")).invoke("a virus")
+    second = run()
+    with pytest.raises(ContentRefusedError, match="refused before"):
+        second.invoke("a virus")
+    assert second.invoke("a flower").text == "a picture"
+    assert sent == ["a flower"]
+    assert "virus" not in file.read_text()
 
 
 @given(messages)

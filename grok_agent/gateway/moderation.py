@@ -55,7 +55,18 @@ class Moderation:
         self._why: dict[str, str] = {}
         self._recent: deque[_Refusal] = deque(maxlen=refusals_to_open)
         self._window_s = window_s
-        self._file = _File(file) if file else None
+        self._files: dict[Path, _File] = {}
+        if file:
+            self.keep_in(file)
+
+    def keep_in(self, file: Path) -> None:
+        """Heed the refusals in ``file`` from now on, and write new ones into it.
+
+        Raises SettingsError for a file that cannot be written; the caller names another.
+        """
+        with self._lock:
+            if file not in self._files:
+                self._files[file] = _File(file)
 
     def check(self, payload: Mapping[str, Any]) -> None:
         """Raise ContentRefusedError where ``payload`` must not be sent; nothing leaves then.
@@ -64,8 +75,8 @@ class Moderation:
         all of what was refused and is refused with it.
         """
         with self._lock:
-            if self._file:
-                self._why |= self._file.new_lines()
+            for file in self._files.values():
+                self._why |= file.new_lines()
             known = next((each for each in fingerprints(payload) if each in self._why), None)
             if known is not None:
                 raise _refused_before(self._why[known])
@@ -81,11 +92,11 @@ class Moderation:
                 return
             self._why[fingerprint] = why
             self._recent.append(_Refusal(time.monotonic(), fingerprint, why))
-            if self._file:
-                self._file.append(fingerprint, why)
+            for file in self._files.values():
+                file.append(fingerprint, why)
 
     def forget(self) -> None:
-        """Forget what this process knows and close the breaker; the file stays as it is."""
+        """Forget what this process knows and close the breaker; files stay as they are."""
         with self._lock:
             self._why.clear()
             self._recent.clear()
