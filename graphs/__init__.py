@@ -8,25 +8,31 @@ if TYPE_CHECKING:
     from grok_agent.graphs.prompt import prompt_agent
     from grok_agent.graphs.repository import repository_agent
     from grok_agent.graphs.state import Budget, CheckResult, Outcome
+    from grok_agent.graphs.sweep import sweep_agent
+    from grok_agent.graphs.sweep_way import Way
 
 _HOME = {
     "Budget": "state",
     "CheckResult": "state",
     "Outcome": "state",
+    "Way": "sweep_way",
     "as_tool": "embed",
     "prompt_agent": "prompt",
     "repository_agent": "repository",
     "sqlite_checkpointer": "embed",
+    "sweep_agent": "sweep",
 }
 
 __all__ = [
     "Budget",
     "CheckResult",
     "Outcome",
+    "Way",
     "as_tool",
     "prompt_agent",
     "repository_agent",
     "sqlite_checkpointer",
+    "sweep_agent",
 ]
 
 

@@ -36,12 +36,12 @@ from grok_agent.graphs.request import image_paths, task_of
 from grok_agent.graphs.state import Budget, Outcome, RunInput, RunOutput, Stop, Update, ending
 from grok_agent.graphs.sweep_ask import Asker, Tally
 from grok_agent.graphs.sweep_pieces import Reader
-from grok_agent.graphs.sweep_prepare import Prepared, prepare
+from grok_agent.graphs.sweep_prepare import Prepared
 from grok_agent.graphs.sweep_report import findings_of, how_it_ended, left_out, summary
 from grok_agent.graphs.sweep_route import is_due
 from grok_agent.graphs.sweep_state import Asked, Piece, Question, SweepState, Totals
 from grok_agent.graphs.sweep_steer import hopeless, joining, shard_questions, spent, unread
-from grok_agent.graphs.sweep_way import Way, kept_for
+from grok_agent.graphs.sweep_way import Way, planned
 from grok_agent.tools.workspace import Workspace
 
 RECURSION_LIMIT = 100_000
@@ -81,7 +81,7 @@ class Sweep:
             task, _ = begin(state, config)
         except SettingsError:  # there is no task; the first node says so
             return False
-        return is_due(self.asker.frame, self._workspace, self._job, self._budget, task)
+        return is_due(self.asker.frame(), self._workspace, self._job, self._budget, task)
 
     def plan(self, state: SweepState, config: RunnableConfig) -> Update:
         """Begin a run: find the task, plan the shards, say what they will take."""
@@ -97,20 +97,20 @@ class Sweep:
             workspace=str(self._workspace.root),
             budget=asdict(self._budget),
         )
-        begun = {**fresh, "pieces": Overwrite([]), "wave": [], "cut": None}
+        begun = {**fresh, "pieces": Overwrite([]), "wave": [], "cut": None, "most_tokens": 0}
         try:
             prepared = self._reader(run_id, said).prepared
         except SettingsError as error:
             return begun | {"cut": ending("over_budget", str(error), limit="input_tokens")}
         self._announce(run_id, prepared)
-        return begun
+        return begun | {"most_tokens": prepared.frame.max_tokens}
 
     def steer(self, state: SweepState, config: RunnableConfig) -> Update:
         """Stand before each wave: add up, end what has to end, choose what is asked next."""
         if state["cut"] and not state["pieces"]:
             return {"wave": []}
         run_id = state["run_id"]
-        prepared = self._reader(run_id, _said(state)).prepared
+        prepared = self._reader(run_id, _said(state), state["most_tokens"]).prepared
         pieces = _pieces(state)
         totals = self._totals(state, pieces)
         self._record.set(run_id, totals.steps, totals.cost)
@@ -119,7 +119,7 @@ class Sweep:
         if cut is None and unread(prepared, pieces):
             cut = self._end_of_reading(prepared, pieces, totals)
             width = self._width(prepared, totals)
-            carry = self.way.mode == "sequential"
+            carry = self.way.carries
             wave = [] if cut else shard_questions(prepared, pieces, width, carry=carry)
         if not wave and not spent(totals, self._budget) and not hopeless(pieces):
             wave = joining(prepared, pieces)[0][: self.way.at_once]
@@ -138,7 +138,7 @@ class Sweep:
         """Ask one question; what goes wrong with it is in the piece."""
         began = time.monotonic()
         run_id, question = asked["run_id"], asked["question"]
-        reader = self._reader(run_id, asked["said"])
+        reader = self._reader(run_id, asked["said"], asked["most_tokens"])
         piece = reader.answer(question, asked["said"], run_id, config)
         self._tell(asked, piece, time.monotonic() - began)
         return {"pieces": [piece.to_dict()]}
@@ -148,7 +148,7 @@ class Sweep:
         run_id, pieces = state["run_id"], _pieces(state)
         if not pieces and state["cut"]:
             return self._end(state, Outcome(**state["cut"], run_id=run_id))
-        reader = self._reader(run_id, _said(state))
+        reader = self._reader(run_id, _said(state), state["most_tokens"])
         prepared = reader.prepared
         missing = left_out(prepared, pieces, state["cut"])
         outcome = Outcome(
@@ -182,17 +182,19 @@ class Sweep:
 
         return step
 
-    def _reader(self, run_id: str, said: Sequence[AnyMessage]) -> Reader:
-        """The plan of this run; made anew where another process began the run."""
+    def _reader(
+        self, run_id: str, said: Sequence[AnyMessage], most_tokens: int | None = None
+    ) -> Reader:
+        """The plan of this run; made anew, of the same size, where another process began it."""
         with self._lock:
             if run_id not in self._readers:
-                prepared = prepare(self.asker.frame, self._workspace, said)
-                kept = kept_for(self.way, self._workspace, self._job, self._model, said)
-                self._readers[run_id] = Reader(self.asker, prepared, kept)
+                frame = self.asker.frame(most_tokens)
+                found = planned(self.way, frame, self._workspace, self._model, said)
+                self._readers[run_id] = Reader(self.asker, *found)
             return self._readers[run_id]
 
     def _announce(self, run_id: str, prepared: Prepared) -> None:
-        plan, took = prepared.plan, prepared.estimate(self.asker.frame, self.way.at_once)
+        plan, took = prepared.plan, prepared.estimate(self.way.at_once)
         self._record.send(
             run_id,
             "plan",
@@ -242,22 +244,23 @@ class Sweep:
         self, prepared: Prepared, pieces: Sequence[Piece], totals: Totals
     ) -> Stop | None:
         """Why no further shard is read; enough is left to join what was read."""
-        reserve = self._reserve_usd(prepared)
-        steps = min(prepared.joins(), self._budget.max_steps // 2)
-        return hopeless(pieces) or spent(totals, self._budget, usd=reserve, steps=steps)
+        usd, steps = self._reserve(prepared)
+        return hopeless(pieces) or spent(totals, self._budget, usd=usd, steps=steps)
 
     def _width(self, prepared: Prepared, totals: Totals) -> int:
         """How many shards may be read at once without running past the budget by more than one."""
-        width = min(self.way.at_once, self._budget.max_steps - totals.steps)
-        most, one = self._budget.max_usd, prepared.shard_usd(self.asker.frame)
+        usd, steps = self._reserve(prepared)
+        width = min(self.way.at_once, self._budget.max_steps - steps - totals.steps)
+        most, one = self._budget.max_usd, prepared.shard_usd()
         if most is not None and totals.cost.usd is not None and one:
-            left = most - totals.cost.usd - self._reserve_usd(prepared)
-            width = min(width, int(left / one))
+            width = min(width, int((most - usd - totals.cost.usd) / one))
         return max(width, 1)
 
-    def _reserve_usd(self, prepared: Prepared) -> float:
-        most = self._budget.max_usd
-        return 0.0 if most is None else min(prepared.join_usd(self.asker.frame), most / 2)
+    def _reserve(self, prepared: Prepared) -> tuple[float, int]:
+        """Dollars and requests of the budget that are kept for joining results."""
+        budget = self._budget
+        usd = min(prepared.join_usd(), budget.max_usd / 2) if budget.max_usd is not None else 0.0
+        return usd, min(prepared.joins(), budget.max_steps // 2)
 
     def _end(self, state: SweepState, outcome: Outcome) -> Update:
         run_id = state["run_id"]
@@ -331,7 +334,12 @@ def sweep_agent(
 
 def _next(state: SweepState) -> list[Send] | str:
     asked = (
-        Asked(run_id=state["run_id"], said=_said(state), question=question)
+        Asked(
+            run_id=state["run_id"],
+            most_tokens=state["most_tokens"],
+            said=_said(state),
+            question=question,
+        )
         for question in state["wave"]
     )
     return [Send("ask", each) for each in asked] or "report"

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from threading import Lock
 from typing import Any, cast
 
@@ -11,6 +11,7 @@ from langchain_core.messages import AIMessage, AnyMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph.message import add_messages
 
+from grok_agent.context.token_ratio import Ratio, ratio_of
 from grok_agent.context.tokens import count_messages
 from grok_agent.gateway.ledger import Cost, Usage
 from grok_agent.graphs.answers import last_answer
@@ -23,9 +24,6 @@ from grok_agent.graphs.state import Budget, LoopState, Stop, Update, ending
 from grok_agent.graphs.sweep_findings import report_schema
 from grok_agent.profile import Profile
 from grok_agent.vision.prepare import hydrate
-
-UNKNOWN_TOKENIZER = 1.10
-"""Tokens that the gateway may count for one of ours: the model's tokenizer is not published."""
 
 
 @dataclass(frozen=True)
@@ -82,20 +80,21 @@ class Tally(Recorder):
 class Frame:
     """What all requests of a sweep have in common, and how large they may be.
 
-    ``max_tokens``: by our count, no request reaches it.
+    ``max_tokens``: by our count, no request has more.
     """
 
+    job: str
     system: str
     schemas: Sequence[dict[str, Any]]
     profile: Profile
     max_tokens: int
 
     @classmethod
-    def of(cls, job: str, profile: Profile, budget: Budget) -> "Frame":
-        """The frame of a sweep for ``job`` within ``budget``."""
-        safe = int(profile.safe_input_tokens / UNKNOWN_TOKENIZER)
-        most = min(budget.max_input_tokens, safe)
-        return cls(sweep_system(job), [report_schema()], profile, most)
+    def of(cls, job: str, profile: Profile, budget: Budget, ratio: Ratio) -> "Frame":
+        """The frame of a sweep for ``job``: by ``ratio``, no request reaches what is safe."""
+        safe = min(budget.max_input_tokens, profile.safe_input_tokens) - 1
+        most = int((safe - ratio.overhead) / ratio.high)
+        return cls(job, sweep_system(job), [report_schema()], profile, max(most, 0))
 
     @property
     def prefix(self) -> int:
@@ -112,30 +111,43 @@ class Frame:
 
 
 class Asker:
-    """Asks the model single questions that share a frame and a conversation id."""
+    """Asks the model single questions that have one conversation id."""
 
     def __init__(self, model: BaseChatModel, job: str, budget: Budget, record: Tally) -> None:
-        self.frame = Frame.of(job, profile_for(model), budget)
-        self._model = Model(model, self.frame.schemas, {}, record)
+        self._chat = model
+        self._job = job
         self._budget = budget
         self._record = record
+        self._profile = profile_for(model)
+        self._model = Model(model, self.frame().schemas, {}, record)
+
+    def frame(self, max_tokens: int | None = None) -> Frame:
+        """What all requests have in common; how large they may be follows from what is known now
+        of the model's tokenizer, where ``max_tokens`` does not say it."""
+        frame = Frame.of(self._job, self._profile, self._budget, ratio_of(self._chat))
+        return frame if max_tokens is None else replace(frame, max_tokens=max_tokens)
 
     def ask(
-        self, said: Sequence[AnyMessage], background: str, run_id: str, config: RunnableConfig
+        self,
+        frame: Frame,
+        said: Sequence[AnyMessage],
+        background: str,
+        run_id: str,
+        config: RunnableConfig,
     ) -> Said:
         """Send what was ``said``, the task last, with ``background`` before the task.
 
         Never raises for what the model or the gateway does.
         """
         state = opening(said, background, run_id, config)
-        if (tokens := self.frame.count(state)) >= self.frame.max_tokens:
-            reason = f"The request would hold {tokens:,} tokens of {self.frame.max_tokens:,}."
+        if (tokens := frame.count(state)) > frame.max_tokens:
+            reason = f"The request would hold {tokens:,} tokens of {frame.max_tokens:,}."
             return Said(stop=ending("over_budget", reason, limit="input_tokens"))
         while state["stop"] is None and last_answer(state) is None:
             if stop := self._spent(run_id):
                 state["stop"] = stop
             else:
-                state = _advanced(state, self._model.ask(state, self.frame.system, config))
+                state = _advanced(state, self._model.ask(state, frame.system, config))
         return Said(
             answer=last_answer(state),
             stop=state["stop"],

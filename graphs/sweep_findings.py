@@ -105,7 +105,10 @@ def as_line(finding: Mapping[str, Any]) -> str:
 
 
 def _place(finding: Finding, lines: Sequence[str] | None) -> int | None:
-    """The 1-based line at which the quote begins, nearest to the one reported; None for none."""
+    """The 1-based line at which the quote begins, None for none.
+
+    A line that the quote is the whole of comes before lines that hold it, then the nearest.
+    """
     wanted = [text for line in finding.quote.splitlines() if (text := _bare(line))]
     if lines is None or not wanted:
         return None
@@ -118,7 +121,9 @@ def _place(finding: Finding, lines: Sequence[str] | None) -> int | None:
         for number, line in enumerate(bare)
         if wanted[0] in line and _follow(wanted[1:], bare, number + 1)
     ]
-    return min(places, key=lambda number: abs(number - at)) + 1 if places else None
+    if not places:
+        return None
+    return min(places, key=lambda number: (bare[number] != wanted[0], abs(number - at))) + 1
 
 
 def _follow(wanted: Sequence[str], bare: Sequence[str], start: int) -> bool:

@@ -20,11 +20,12 @@ class Kept:
 
     ``sweep`` names it: the same task in the same workspace. ``folder`` None keeps nothing. What
     cannot be written or read is simply asked again. Threads and processes may share it.
+    ``most_tokens`` is what the answered questions were cut to; None where there is no answer.
     """
 
     def __init__(self, folder: Path | str | None, *sweep: str) -> None:
         self._folder = Path(folder) / digest_of(*sweep)[:24] if folder is not None else None
-        self._known = self._read()
+        self._known, self.most_tokens = self._read()
 
     def has(self, key: str) -> bool:
         """Whether there is an answer to the question ``key``, with no notes carried to it."""
@@ -34,11 +35,16 @@ class Kept:
         """The answer to ``question``, marked as kept and free of charge."""
         return self._known.get(_name(question))
 
-    def keep(self, question: Question, piece: Piece) -> None:
+    def keep(self, question: Question, piece: Piece, most_tokens: int) -> None:
         """Write down an answer at once, if it is a whole one."""
         if self._folder is None or not piece.ok or piece.left_out:
             return
-        event = {"event": "piece", "name": _name(question), "piece": piece.to_dict()}
+        event = {
+            "event": "piece",
+            "name": _name(question),
+            "most_tokens": most_tokens,
+            "piece": piece.to_dict(),
+        }
         with suppress(OSError):
             Journal(self._folder).append(event)
 
@@ -52,15 +58,17 @@ class Kept:
                 if time.time() - other.stat().st_mtime > MAX_AGE_S:
                     shutil.rmtree(other, ignore_errors=True)
 
-    def _read(self) -> dict[str, Piece]:
+    def _read(self) -> tuple[dict[str, Piece], int | None]:
         if self._folder is None:
-            return {}
+            return {}, None
         try:
             events = read_journal(self._folder)
         except OSError:
-            return {}
-        found = ((str(event.get("name")), _piece(event)) for event in events)
-        return {name: piece for name, piece in found if piece}
+            return {}, None
+        sound = [(event, piece) for event in events if (piece := _piece(event))]
+        known = {str(event.get("name")): piece for event, piece in sound}
+        sizes = [size for event, _ in sound if isinstance(size := event.get("most_tokens"), int)]
+        return known, min(sizes, default=None)
 
 
 def digest_of(*texts: str) -> str:

@@ -52,7 +52,8 @@ class Reader:
         run_id: str,
         config: RunnableConfig,
     ) -> Piece:
-        answer = self.asker.ask(said, self.prepared.plan.lead + body, run_id, config)
+        background = self.prepared.plan.lead + body
+        answer = self.asker.ask(self.prepared.frame, said, background, run_id, config)
         piece = Piece(
             question["key"],
             question["level"],
@@ -65,7 +66,7 @@ class Reader:
         )
         if answer.answer and not answer.stop:
             piece = self._with_report(piece, answer.answer, shard)
-            self.kept.keep(question, piece)
+            self.kept.keep(question, piece, self.prepared.frame.max_tokens)
         return piece
 
     def _with_report(self, piece: Piece, answer: AIMessage, shard: Shard | None) -> Piece:

@@ -6,6 +6,7 @@ from math import ceil
 
 from langchain_core.messages import AnyMessage
 
+from grok_agent.context.rank import rank_files
 from grok_agent.context.shards import ShardPlan, plan_shards
 from grok_agent.context.tokens import count
 from grok_agent.gateway.ledger import Usage, price
@@ -18,6 +19,8 @@ from grok_agent.tools.workspace import Workspace
 MAX_LEAD_TOKENS = 10_000
 MAX_NOTES_TOKENS = 1_500
 """Of what a sequential sweep carries from one shard to the next."""
+FIRST = 30
+"""Files that matter most for a question; the shards that hold them are read first."""
 TAG_TOKENS = 64
 """Room for the tags around a shard, notes and results."""
 
@@ -30,6 +33,7 @@ class Prepared:
     ``prefix`` tokens begin each request: system text, tools and lead.
     """
 
+    frame: Frame
     plan: ShardPlan
     room: int
     cap: int
@@ -43,37 +47,42 @@ class Prepared:
             requests += texts
         return requests or 1
 
-    def shard_usd(self, frame: Frame) -> float:
+    def shard_usd(self) -> float:
         """What the largest shard may cost, in US dollars; 0 where no price is known."""
         largest = max((shard.tokens for shard in self.plan.shards), default=0)
         usage = Usage(self.prefix + largest, 0, OUTPUT_TOKENS)
-        return price(usage, None, "", frame.profile).usd or 0.0
+        return price(usage, None, "", self.frame.profile).usd or 0.0
 
-    def join_usd(self, frame: Frame) -> float:
+    def join_usd(self) -> float:
         """What joining the results would cost, in US dollars; 0 where no price is known."""
         usage = Usage(self.prefix + OUTPUT_TOKENS, 0, OUTPUT_TOKENS)
-        return (price(usage, None, "", frame.profile).usd or 0.0) * self.joins()
+        return (price(usage, None, "", self.frame.profile).usd or 0.0) * self.joins()
 
-    def estimate(self, frame: Frame, width: int) -> Estimate:
+    def estimate(self, width: int) -> Estimate:
         """What the sweep would take with ``width`` requests at a time."""
-        return estimate(self.plan, self.prefix, self.joins(), width, frame.profile)
+        return estimate(self.plan, self.prefix, self.joins(), width, self.frame.profile)
 
 
-def prepare(frame: Frame, workspace: Workspace, said: Sequence[AnyMessage]) -> Prepared:
+def prepare(
+    frame: Frame, workspace: Workspace, said: Sequence[AnyMessage], *, carries: bool
+) -> Prepared:
     """Plan the sweep of ``workspace`` for the task that was ``said`` last.
 
-    Raises SettingsError when there is no room for files; a larger ``max_input_tokens`` mends it.
+    ``carries``: there has to be room for notes that go from shard to shard. Raises SettingsError
+    when there is no room for files; a larger ``max_input_tokens`` mends it.
     """
-    most = room_for(frame, said)
+    most = room_for(frame, said) - carries * MAX_NOTES_TOKENS
     lead = _lead(workspace, min(MAX_LEAD_TOKENS, most // 8))
-    plan = plan_shards(workspace.root, max_tokens=most, lead=lead)
+    # A question may be answered before the budget for all shards is spent.
+    first = rank_files(workspace.root, str(said[-1].text), FIRST) if frame.job == "ask" else ()
+    plan = plan_shards(workspace.root, max_tokens=most, lead=lead, first=first)
     room = most - plan.lead_tokens
-    return Prepared(plan, room, cap_of(room), frame.prefix + plan.lead_tokens)
+    return Prepared(frame, plan, room, cap_of(room), frame.prefix + plan.lead_tokens)
 
 
 def room_for(frame: Frame, said: Sequence[AnyMessage]) -> int:
     """Tokens that lead and files of one request may have beside everything else in it."""
-    return frame.max_tokens - 1 - frame.size(said, "") - MAX_NOTES_TOKENS - TAG_TOKENS
+    return frame.max_tokens - frame.size(said, "") - TAG_TOKENS
 
 
 def _lead(workspace: Workspace, most: int) -> str:

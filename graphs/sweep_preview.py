@@ -3,15 +3,14 @@
 from dataclasses import dataclass
 from typing import Any
 
-from langchain_core.messages import HumanMessage
-
+from grok_agent.context.token_ratio import Ratio
 from grok_agent.graphs.request import task_message
 from grok_agent.graphs.state import Budget
 from grok_agent.graphs.sweep_ask import Frame
 from grok_agent.graphs.sweep_estimate import Estimate
-from grok_agent.graphs.sweep_prepare import Prepared, prepare
+from grok_agent.graphs.sweep_prepare import Prepared
 from grok_agent.graphs.sweep_route import is_due
-from grok_agent.graphs.sweep_way import Way, kept_for
+from grok_agent.graphs.sweep_way import Way, planned
 from grok_agent.profile import profile_of
 from grok_agent.tools.workspace import Workspace
 
@@ -58,19 +57,25 @@ class Preview:
 
 
 def preview(
-    workspace: Workspace, *, job: str, task: str, model: str, budget: Budget, way: Way
+    workspace: Workspace,
+    *,
+    job: str,
+    task: str,
+    model: str,
+    ratio: Ratio,
+    budget: Budget,
+    way: Way,
 ) -> Preview:
     """The sweep that ``task`` would get.
 
     Raises SettingsError where a request has no room for files; a larger budget mends it.
     """
-    frame = Frame.of(job, profile_of(model), budget)
-    said: HumanMessage = task_message(task, [])
-    prepared = prepare(frame, workspace, [said])
-    kept = kept_for(way, workspace, job, model, [said])
+    frame = Frame.of(job, profile_of(model), budget, ratio)
+    said = task_message(task, [])
+    prepared, kept = planned(way, frame, workspace, model, [said])
     return Preview(
         prepared,
-        prepared.estimate(frame, way.at_once),
+        prepared.estimate(way.at_once),
         is_due(frame, workspace, job, budget, said),
         sum(kept.has(shard.digest) for shard in prepared.plan.shards),
     )

@@ -36,7 +36,7 @@ def points_at_files(task: str, workspace: Workspace) -> bool:
     if _DIFF.search(task):
         return True
     words = {_PLACE.sub("", word.strip(_AROUND)) for word in task.split()}
-    paths = {word for word in words if "/" in word.strip("/") or "." in word.strip(".")}
+    paths = {word for word in words if word.strip("./") and ("/" in word or "." in word)}
     if any(_exists(workspace, path) for path in paths):
         return True
     names = {path for path in paths if "/" not in path}

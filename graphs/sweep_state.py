@@ -78,7 +78,7 @@ class Totals:
 class SweepState(LoopState, total=False):
     """The state of a run that may be a sweep."""
 
-    is_sweep: bool
+    most_tokens: int  # by our count, of a request; the plan rests on it
     pieces: Annotated[list[dict[str, Any]], operator.add]
     wave: list[Question]  # what is asked next, all at once
     cut: Stop | None  # why reading ended before the last shard
@@ -88,5 +88,6 @@ class Asked(TypedDict):
     """What a request's node is sent: the question, and what was said up to the task."""
 
     run_id: str
+    most_tokens: int
     said: list[AnyMessage]
     question: Question

@@ -79,6 +79,12 @@ class Shard:
         return tuple(dict.fromkeys(part.path for part in self.parts))
 
     @property
+    def source(self) -> float:
+        """The share of tokens that is source, not tests, docs or configuration."""
+        held = sum(part.tokens for part in self.parts if part.file.kind == "source")
+        return held / self.tokens
+
+    @property
     def digest(self) -> str:
         """SHA-256 in hex of what the parts hold: names, places, contents."""
         held = [
@@ -113,7 +119,7 @@ def plan_shards(
     """Shards of the repository in ``repo_dir``, files that import each other together.
 
     A shard's text with ``lead`` has at most ``max_tokens`` by our count. Shards that hold the
-    paths of ``first`` come first, in that order. Raises SettingsError when ``max_tokens`` leaves no
+    paths of ``first`` come first, in that order, then those with most source. Raises SettingsError when ``max_tokens`` leaves no
     room beside the lead; the caller mends it.
     """
     lead_tokens = count(lead) + JOINT if lead else 0
@@ -129,7 +135,9 @@ def plan_shards(
     parts = _Sizes(root, room).parts(kept, left_out)
     shards = _shards(parts, _links(root, kept, parts), room)
     order = {path: number for number, path in enumerate(first)}
-    shards.sort(key=lambda shard: min(order.get(path, len(order)) for path in shard.files))
+    shards.sort(
+        key=lambda shard: (min(order.get(path, len(order)) for path in shard.files), -shard.source)
+    )
     return ShardPlan(root, tuple(shards), tuple(sorted(left_out)), lead, lead_tokens, max_tokens)
 
 
