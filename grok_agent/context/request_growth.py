@@ -37,17 +37,18 @@ class SeenRequests:
         if any(map(_has_picture, messages)):
             return None
         digests = list(_digests(request, served))
-        found = None
-        for length in range(len(messages) - 1, 0, -1):
-            before = self._billed.get(digests[length - 1])
-            if before is not None:
-                found = Growth(messages[length:], prompt_tokens - before)
-                break
-        self._billed[digests[-1]] = prompt_tokens
-        self._billed.move_to_end(digests[-1])
+        known = [at for at, digest in enumerate(digests[:-1]) if digest in self._billed]
+        before = self._billed[digests[known[-1]]] if known else 0
+        if prompt_tokens <= before:
+            return None  # not all tokens are in this number: some relays leave out cached ones
+        self._remember(digests[-1], prompt_tokens)
+        return Growth(messages[known[-1] + 1 :], prompt_tokens - before) if known else None
+
+    def _remember(self, digest: str, prompt_tokens: int) -> None:
+        self._billed[digest] = prompt_tokens
+        self._billed.move_to_end(digest)
         if len(self._billed) > REMEMBERED_REQUESTS:
             self._billed.popitem(last=False)
-        return found
 
 
 def _digests(request: Mapping[str, Any], served: str) -> Iterator[str]:
