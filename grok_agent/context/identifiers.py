@@ -10,10 +10,10 @@ MAX_CHARS = 80
 """Longer words are data, not names."""
 
 
-def count_identifiers(text: str) -> tuple[tuple[str, int], ...]:
+def count_identifiers(text: str) -> str:
     """Each word of two characters or more that begins with a letter, and how often it stands there.
 
-    In the order of their first use.
+    Words and counts take turns, between blanks, in the order of the first use.
     """
-    words = (_ASCII if text.isascii() else _ANY).findall(text)
-    return tuple(item for item in Counter(words).items() if len(item[0]) <= MAX_CHARS)
+    counts = Counter((_ASCII if text.isascii() else _ANY).findall(text))
+    return " ".join([f"{word} {n}" for word, n in counts.items() if len(word) <= MAX_CHARS])

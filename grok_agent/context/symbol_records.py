@@ -61,42 +61,47 @@ class Import:
 class Symbols:
     """Definitions and imports in the order of the file, and how often each identifier stands in it.
 
-    ``references`` counts every word that could be an identifier and has two characters or more,
-    those in comments and strings too. ``language`` is empty where the file has none.
+    ``language`` is empty where the file has none. ``counted`` holds the identifiers and their
+    counts by turns between blanks: a repository has hundreds of thousands, seldom all needed.
     """
 
     language: str
     definitions: tuple[Definition, ...] = ()
     imports: tuple[Import, ...] = ()
-    references: tuple[tuple[str, int], ...] = ()
+    counted: str = ""
+
+    @property
+    def references(self) -> tuple[tuple[str, int], ...]:
+        """Each identifier in the order of first use, and how often; unpacked at each access.
+
+        These are all words of two characters or more that could be identifiers, those in comments
+        and strings too.
+        """
+        words = self.counted.split()
+        return tuple(zip(words[::2], map(int, words[1::2]), strict=True))
 
 
 def to_bytes(symbols: Symbols) -> bytes:
     """``symbols`` in a compact form."""
-    columns = [
-        symbols.language,
-        [
-            (d.name, d.kind, d.first_line, d.last_line, d.signature, d.parent)
-            for d in symbols.definitions
-        ],
-        [(i.module, i.names, i.line) for i in symbols.imports],
-        " ".join(name for name, _ in symbols.references),
-        [count for _, count in symbols.references],
+    definitions = [
+        (d.name, d.kind, d.first_line, d.last_line, d.signature, d.parent)
+        for d in symbols.definitions
     ]
-    return json.dumps(columns, ensure_ascii=False, separators=(",", ":")).encode(
-        "utf-8", "surrogatepass"
-    )
+    imports = [(i.module, i.names, i.line) for i in symbols.imports]
+    row = (symbols.language, definitions, imports, symbols.counted)
+    text = json.dumps(row, ensure_ascii=False, separators=(",", ":"))
+    return text.encode("utf-8", "surrogatepass")
 
 
 def from_bytes(stored: bytes) -> Symbols:
     """What :func:`to_bytes` was given; raises ValueError for bytes that are nothing of the kind."""
     try:
-        language, definitions, imports, names, counts = json.loads(stored)
+        language, definitions, imports, counted = json.loads(stored)
         return Symbols(
             language,
-            tuple(Definition(*row) for row in definitions),
-            tuple(Import(module, tuple(names), line) for module, names, line in imports),
-            tuple(zip(names.split(" ") if names else (), counts, strict=True)),
+            tuple([Definition(*row) for row in definitions]),
+            tuple([Import(module, tuple(names), line) for module, names, line in imports]),
+            counted,
         )
-    except (TypeError, AttributeError) as error:
-        raise ValueError(f"no symbols: {error}") from None
+    except TypeError as error:
+        raise ValueError(f"these bytes hold no symbols: {error}") from None

@@ -143,7 +143,7 @@ class _Reader:
     def _better_kind(self, kind: DefinitionKind, signature: str, name: Name) -> DefinitionKind:
         if kind == "function" and (name[1] or (self._open and self._open[-1].kind in _OWNERS)):
             return "method"
-        if kind == "variable" and re.search(rf"\b{re.escape(name[0])}\s*\(", signature):
+        if kind == "variable" and (f"{name[0]}(" in signature or f"{name[0]} (" in signature):
             return "prototype"
         if self._grammar.words and kind in ("class", "constant", "type"):
             for word in signature.split():
