@@ -165,8 +165,8 @@ def test_the_model_climbs_until_the_gateway_takes_the_request() -> None:
 class Narrow(OfflineGateway):
     """Takes bodies up to ``limit`` bytes, else answers 413 or hangs up; keeps the sizes sent."""
 
-    def __init__(self, limit: int, *, hangs_up: bool = False) -> None:
-        super().__init__(lambda chat: Turn(content="a face"))
+    def __init__(self, limit: int, *faults: Fault, hangs_up: bool = False) -> None:
+        super().__init__(lambda chat: Turn(content="a face"), faults)
         self.limit, self.hangs_up = limit, hangs_up
         self.sizes: list[int] = []
 
@@ -292,6 +292,19 @@ def test_a_server_that_hangs_up_on_a_large_body_gets_a_smaller_one() -> None:
             ChatGrokBuild(base_url=base_url, api_key=SecretStr("k")).invoke([HumanMessage(content)])
         assert "2.0 MB  in all" in str(found.value)
         server.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+@pytest.mark.parametrize("at", [0.0, 0.5])
+def test_a_connection_that_breaks_under_the_answer_says_nothing_about_size(
+    streaming: bool, at: float
+) -> None:
+    kind = "reset_stream" if streaming else "cut_bytes"
+    gateway = Narrow(10_000_000, Fault(kind, at=at))
+    model = offline_model(gateway, streaming=streaming)
+    assert asking(model, png(900, 900), png(900, 900)) == "a face"
+    first, second = gateway.sizes
+    assert first == second > 1_000_000
 
 
 def test_no_connection_and_no_time_are_not_a_matter_of_size() -> None:

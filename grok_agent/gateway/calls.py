@@ -9,7 +9,7 @@ from grok_agent.errors import GatewayError
 from grok_agent.gateway.client import offered_models, offered_models_async
 from grok_agent.gateway.faults import SDK_FAILURES, UnknownModelError, offering
 from grok_agent.gateway.job import Job
-from grok_agent.gateway.receiving import Received, typed
+from grok_agent.gateway.receiving import Received
 
 Json = dict[str, Any]
 Whole = tuple[Json, Mapping[str, str]]
@@ -18,48 +18,18 @@ _FAILURES = (*SDK_FAILURES, GatewayError)
 
 
 def ask(client: openai.OpenAI, job: Job) -> Whole:
-    """The whole answer to ``job`` and its response headers; raises a GatewayError."""
-    while True:
-        send = job.admitted(job.limiter.acquire(**job.admission()))
-        received = Received(job)
-        try:
-            with client.chat.completions.with_streaming_response.create(**job.payload) as raw:
-                received.begin(raw.http_response)
-                for part in raw.http_response.iter_bytes():
-                    received.keep(part)
-            answer = received.whole()
-            job.passed(send)
-            return answer, raw.http_response.headers
-        except _FAILURES as error:
-            failure = typed(error, job)
-            if isinstance(failure, UnknownModelError):
-                failure = offering(failure, offered_models(client))
-            job.failed(send, failure)
-        finally:
-            job.limiter.report(send, "unknown")
+    """The whole answer to ``job``, which asks for no stream, and its response headers.
+
+    Raises a GatewayError.
+    """
+    (answer,) = stream(client, job)
+    return answer, job.headers
 
 
 async def ask_async(client: openai.AsyncOpenAI, job: Job) -> Whole:
     """``ask`` for an asynchronous client."""
-    create = client.chat.completions.with_streaming_response.create
-    while True:
-        send = job.admitted(await job.limiter.acquire_async(**job.admission()))
-        received = Received(job)
-        try:
-            async with create(**job.payload) as raw:
-                received.begin(raw.http_response)
-                async for part in raw.http_response.aiter_bytes():
-                    received.keep(part)
-            answer = received.whole()
-            job.passed(send)
-            return answer, raw.http_response.headers
-        except _FAILURES as error:
-            failure = typed(error, job)
-            if isinstance(failure, UnknownModelError):
-                failure = offering(failure, await offered_models_async(client))
-            job.failed(send, failure)
-        finally:
-            job.limiter.report(send, "unknown")
+    (answer,) = [answer async for answer in stream_async(client, job)]
+    return answer, job.headers
 
 
 def stream(
@@ -67,11 +37,13 @@ def stream(
 ) -> Generator[Json]:
     """The pieces of the answer to ``job`` as they come, in the form of ``Assembly``.
 
-    The last one carries ``finish_reason``; it comes only when the answer is whole. A failure before
-    the first piece is asked for again; after it a GatewayError is raised, an IncompleteAnswerError
-    where the answer broke off: pieces that were handed on are void, and a second answer must not
-    be taken for their rest. With ``on_restart`` it is asked for again there too: it is called with
-    the failure, and what comes after it begins anew.
+    The last one carries ``finish_reason``; it comes only when the answer is whole. Where ``job``
+    asks for no stream, the whole answer is the only piece.
+
+    A failure before the first piece is asked for again; after it a GatewayError is raised, an
+    IncompleteAnswerError where the answer broke off: pieces that were handed on are void, and a
+    second answer must not be taken for their rest. With ``on_restart`` it is asked for again there
+    too: it is called with the failure, and what comes after it begins anew.
     """
     while True:
         send = job.admitted(job.limiter.acquire(**job.admission()))
@@ -91,7 +63,7 @@ def stream(
             yield end
             return
         except _FAILURES as error:
-            failure = typed(error, job, received.assembly)
+            failure = received.failure(error)
             if isinstance(failure, UnknownModelError):
                 failure = offering(failure, offered_models(client))
             job.failed(send, failure, is_void=received.assembly.has_begun and not on_restart)
@@ -128,7 +100,7 @@ async def stream_async(
             yield end
             return
         except _FAILURES as error:
-            failure = typed(error, job, received.assembly)
+            failure = received.failure(error)
             if isinstance(failure, UnknownModelError):
                 failure = offering(failure, await offered_models_async(client))
             job.failed(send, failure, is_void=received.assembly.has_begun and not on_restart)

@@ -39,8 +39,9 @@ _FEE_CODE = "violation_fee"  # new-api charges for a prompt that xAI's moderatio
 class Job:
     """Decides about one call; whoever sends asks it before and tells it after each attempt.
 
-    ``payload`` is the request in its present form. Nothing is sent again once a part of an answer
-    was handed on: the caller has it, and must hear that it is void.
+    ``payload`` is the request in its present form, ``headers`` are those of the latest answer.
+    Nothing is sent again once a part of an answer was handed on: the caller has it, and must hear
+    that it is void.
     """
 
     def __init__(self, payload: Json, target: Target, edge: Edge, terms: Terms) -> None:
@@ -48,6 +49,7 @@ class Job:
         self.terms = terms
         self.limiter = edge.limiter
         self.ends = edge.ends
+        self.headers: Mapping[str, str] = {}
         self.began = self.not_before = self.limiter.clock.now()
         self.deadline = self.began + terms.max_wait_s
         self._edge = edge

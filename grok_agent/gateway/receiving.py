@@ -1,6 +1,6 @@
 """The answer of one attempt as it comes in: watched by the clock, put together, and billed."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from time import monotonic
 from typing import Any
 
@@ -26,8 +26,8 @@ MAX_BODY_BYTES = 64_000_000
 class Received:
     """What has come of one answer. Raises TimeoutError when it takes longer than ``job`` allows.
 
-    A streamed answer goes through ``feed`` and ``end``, one in a single body through ``keep`` and
-    ``whole``; ``rest`` is for relays that send a single body although a stream was asked for.
+    All bytes go through ``feed``, then comes ``rest``, for relays that send a single body although
+    a stream was asked for, then ``end``.
     """
 
     def __init__(self, job: Job) -> None:
@@ -36,9 +36,9 @@ class Received:
         self._job = job
         self._began = monotonic()
         self._events = Events(job.terms.gap_s)
-        self._headers: Mapping[str, str] = {}
-        self._is_streamed = True
-        self._is_billed = False
+        self._asks_for_stream = bool(job.payload.get("stream"))
+        self._is_streamed = self._asks_for_stream
+        self._has_head = self._is_billed = False
         self._body = bytearray()
         self._size = 0
 
@@ -49,46 +49,45 @@ class Received:
 
     def begin(self, response: httpx2.Response) -> None:
         """Take note of the head of the answer."""
-        self._headers = response.headers
+        self._has_head, self._job.headers = True, response.headers
         kind = response.headers.get("content-type", "")
-        self._is_streamed = "json" not in kind and "html" not in kind
+        self._is_streamed = self._asks_for_stream and "json" not in kind and "html" not in kind
         announced = response.headers.get("content-length", "")
         if announced.isascii() and announced.isdigit():
             self._require_room(int(announced[:20]))
 
-    def keep(self, part: bytes) -> None:
-        """Take the next bytes of a single body."""
-        self._watch(part)
-        self._body += part
-
     def feed(self, part: bytes) -> Iterator[Json]:
         """The pieces of the answer that the next bytes complete."""
-        if not self._is_streamed:
-            self.keep(part)
-            return
         self._watch(part)
-        yield from self.assembly.read(self._events.feed(part))
+        if self._is_streamed:
+            yield from self.assembly.read(self._events.feed(part))
+        else:
+            self._body += part
 
     def rest(self) -> Iterator[Json]:
-        """The whole answer as one piece, where it came as a single body."""
-        if not self._is_streamed:
-            answer = self._parsed()
-            if piece := self.assembly.feed(as_chunk(answer)):
-                yield piece
+        """The whole answer as one piece of a stream, where it came as a single body."""
+        if not self._asks_for_stream or self._is_streamed:
+            return
+        if piece := self.assembly.feed(as_chunk(self._parsed())):
+            yield piece
 
     def end(self) -> Json:
-        """The last piece; raises unless the answer is whole."""
-        end = self.assembly.close()
+        """The last piece, of a single body the whole answer; raises unless the answer is whole."""
+        end = self.assembly.close() if self._asks_for_stream else self._parsed()
         if self._is_streamed and self.assembly.usage and self._has_made_up_end(end):
             raise self.assembly.incomplete("the proxy has made up its end and its usage")
-        self._bill(self.assembly.usage, self.assembly.served, is_whole=True)
+        self._bill(end["usage"], end.get("model", ""), is_whole=True)
         return end
 
-    def whole(self) -> Json:
-        """The answer in the single body; raises unless it is whole."""
-        answer = self._parsed()
-        self._bill(answer["usage"], answer.get("model", ""), is_whole=True)
-        return answer
+    def failure(self, error: Exception) -> GatewayError:
+        """Our error for ``error``: once an answer has begun, a break means that it is not whole."""
+        job = self._job
+        if isinstance(error, GatewayError):
+            return error
+        if self.assembly.has_begun or self._body:
+            return self.assembly.broken(error)
+        too_large = None if self._has_head else too_large_by_reset(error, job.payload, job.target)
+        return too_large or fault_of(error, job.target)
 
     def account(self) -> None:
         """Bill what has begun and was not finished, whoever ended it."""
@@ -108,14 +107,14 @@ class Received:
 
     def _has_made_up_end(self, end: Json) -> bool:
         names_parts = self.assembly.names_prompt_parts
-        is_made_up = self._job.ends.is_made_up(self._headers, names_parts=names_parts)
+        is_made_up = self._job.ends.is_made_up(self._job.headers, names_parts=names_parts)
         return is_made_up and bool(end["choices"][0]["finish_reason"] == "stop")
 
     def _bill(self, usage: Json | None, served: str, *, is_whole: bool) -> None:
         if not self._is_billed:
             self._is_billed = True
             # LiteLLM builds the usage of a stream anew: without the bill, perhaps without reasoning
-            is_rebuilt = self._is_streamed and bool(deployment_in(self._headers))
+            is_rebuilt = self._is_streamed and bool(deployment_in(self._job.headers))
             status: Status = "whole" if is_whole else "cut"
             self._job.bill(usage, served, status, estimated=is_rebuilt)
 
@@ -130,12 +129,3 @@ class Received:
         if size > MAX_BODY_BYTES:
             why = f"a body of {size / 1e6:.0f} MB or more, which no answer has"
             raise fault(NotAGatewayError, self.assembly.target, Reply(message=why))
-
-
-def typed(error: Exception, job: Job, assembly: Assembly | None = None) -> GatewayError:
-    """Our error for ``error``: once an answer has begun, a break means that it is not whole."""
-    if isinstance(error, GatewayError):
-        return error
-    if assembly and assembly.has_begun:
-        return assembly.broken(error)
-    return too_large_by_reset(error, job.payload, job.target) or fault_of(error, job.target)
