@@ -1,4 +1,4 @@
-"""Takes parts in order of their worth until a budget of tokens is used up, exactly."""
+"""Takes parts in order of their worth until a budget of tokens is used up."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,70 +13,108 @@ LONG_LINE_CHARS = 8_000
 LONG_LINE_TOKENS = 400
 """Of a line of more than ``LONG_LINE_CHARS``, as in embedded data, this much is shown."""
 
-_CLOSE = 24
-"""Tokens of the budget that are not worth another look."""
+_LEAST_ROOM = 24
+_LEAST_SHARE = 0.005
+_MOST_CHARS_PER_TOKEN = 6  # a part above it is taken for too large without being counted
 
 
 @dataclass
 class Choice:
-    """What was taken so far. ``spans`` are in the order of taking; ``blocks`` by path."""
+    """What was taken so far, at most ``budget`` tokens by our count; ``tokens`` is exact.
+
+    ``spans`` are in the order in which they were taken; ``shortened`` are single lines of which
+    only the beginning is in.
+    """
 
     budget: int
-    texts: Mapping[str, Sequence[str]]
     tokens: int = 0
     spans: list[Span] = field(default_factory=list)
     shortened: list[Span] = field(default_factory=list)
-    _of: dict[str, list[Lines]] = field(default_factory=dict)
+    _texts: dict[str, Sequence[str]] = field(default_factory=dict)
+    _order: list[Span] = field(default_factory=list)
     _blocks: dict[str, tuple[str, int]] = field(default_factory=dict)
 
-    def take(self, candidates: Iterable[Candidate]) -> None:
-        """Take each candidate that fits, in their order; the total never exceeds the budget."""
-        for each in candidates:
-            if self.budget - self.tokens < _CLOSE:
-                break
-            self._take(each.path, (each.first_line, each.last_line))
+    @property
+    def room(self) -> int:
+        """Tokens that are still to be had; 0 when they are too few to look on."""
+        left = self.budget - self.tokens
+        return left if left >= max(_LEAST_ROOM, _LEAST_SHARE * self.budget) else 0
 
+    @property
     def blocks(self) -> list[str]:
-        """The text of each file with parts that were taken, in the order of paths."""
+        """The text of each file of which parts were taken, in the order of paths."""
         return [self._blocks[path][0] for path in sorted(self._blocks)]
 
-    def _take(self, path: str, part: Lines) -> None:
-        body, is_short = _body(self.texts[path], part)
-        known = self._of.get(path, [])
-        around = MORE if known else head_tokens(path)
-        left = self.budget - self.tokens
-        # No token has more than 128 characters, so that huge parts need not be counted.
-        if len(body) // 128 + around > left or body_tokens(body) + around > left + MORE:
-            return
-        together = sorted([*known, part])
-        block = self._block(path, together)
-        before = self._blocks.get(path, ("", 0))[1]
-        tokens = count(block)
-        if tokens - before > left:
-            return
-        self._of[path] = together
-        self._blocks[path] = (block, tokens)
-        self.tokens += tokens - before
-        (self.shortened if is_short else self.spans).append(Span(path, *part))
+    def has_all_of(self, path: str) -> bool:
+        """Whether each line of a file is in."""
+        lines = sum(last - first + 1 for at, first, last in self.spans if at == path)
+        return path in self._texts and lines == len(self._texts[path])
 
-    def _block(self, path: str, chosen: Sequence[Lines]) -> str:
-        lines = self.texts[path]
-        bodies: list[tuple[int, int, str]] = []
-        for part in chosen:
-            body, is_short = _body(lines, part)
-            if bodies and bodies[-1][1] + 1 == part[0] and not is_short:
-                first, _, before = bodies.pop()
-                bodies.append((first, part[1], before + body))
-            else:
-                bodies.append((*part, body))
-        return file_block(path, bodies)
+    def take(
+        self, candidates: Iterable[Candidate], texts: Mapping[str, Sequence[str]]
+    ) -> list[Candidate]:
+        """Take each candidate that fits, in their order, and give back the others.
+
+        ``texts`` holds the lines of their files.
+        """
+        left = self.room
+        passed: list[Candidate] = []
+        changed: set[str] = set()
+        for each in candidates:
+            cost = self._cost(each, texts[each.path], left) if left >= _LEAST_ROOM else left + 1
+            if cost > left:
+                passed.append(each)
+                continue
+            left -= cost
+            changed.add(each.path)
+            self._texts[each.path] = texts[each.path]
+            self._order.append(each.span)
+        self._settle(changed)
+        while self.tokens > self.budget:
+            self._settle({self._order.pop().path})
+        return passed
+
+    def _cost(self, each: Candidate, lines: Sequence[str], left: int) -> int:
+        """Tokens of a part that is not joined to its neighbours, an upper bound for nearly all."""
+        body, _ = _body(lines, each.span)
+        around = MORE if each.path in self._texts else head_tokens(each.path)
+        if len(body) > _MOST_CHARS_PER_TOKEN * left:
+            return left + 1
+        return around + body_tokens(body)
+
+    def _settle(self, changed: Iterable[str]) -> None:
+        """Write the blocks of the ``changed`` files, and count them."""
+        parts: dict[str, list[Lines]] = {path: [] for path in changed}
+        for span in self._order:
+            if span.path in parts:
+                parts[span.path].append((span.first_line, span.last_line))
+        for path, chosen in parts.items():
+            self.tokens -= self._blocks.pop(path, ("", 0))[1]
+            if chosen:
+                block = _block(path, self._texts[path], sorted(chosen))
+                self._blocks[path] = (block, count(block))
+                self.tokens += self._blocks[path][1]
+        short = [span for span in self._order if _body(self._texts[span.path], span)[1]]
+        self.shortened = short
+        self.spans = [span for span in self._order if span not in set(short)]
 
 
-def _body(lines: Sequence[str], part: Lines) -> tuple[str, bool]:
+def _block(path: str, lines: Sequence[str], chosen: Sequence[Lines]) -> str:
+    bodies: list[tuple[int, int, str]] = []
+    for first, last in chosen:
+        body, is_short = _body(lines, Span(path, first, last))
+        if bodies and bodies[-1][1] + 1 == first and not is_short:
+            start, _, before = bodies.pop()
+            bodies.append((start, last, before + body))
+        else:
+            bodies.append((first, last, body))
+    return file_block(path, bodies)
+
+
+def _body(lines: Sequence[str], span: Span) -> tuple[str, bool]:
     """The text of the lines, and whether it is a single long line that was shortened."""
-    first, last = part
-    line = lines[first - 1]
-    if first < last or len(line) <= LONG_LINE_CHARS:
-        return "".join(lines[first - 1 : last]), False
+    line = lines[span.first_line - 1]
+    if span.first_line < span.last_line or len(line) <= LONG_LINE_CHARS:
+        return "".join(lines[span.first_line - 1 : span.last_line]), False
     kept = head(line, LONG_LINE_TOKENS)
     return f"{kept}[... {len(line) - len(kept):,} more characters on this line]\n", True

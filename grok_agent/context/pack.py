@@ -6,34 +6,30 @@ from pathlib import Path
 from typing import Any
 
 from grok_agent.context.choice import Choice
-from grok_agent.context.file_kinds import Kind
+from grok_agent.context.eligible import reason_against
 from grok_agent.context.files import DatedFile, UnreadableFileError, read_text, snapshot
 from grok_agent.context.joints import joints
-from grok_agent.context.part_scores import RankedText, candidates
-from grok_agent.context.parts import MIN_LINES, divide, lines_of
-from grok_agent.context.rank import rank
+from grok_agent.context.part_scores import Candidate, RankedText, candidates
+from grok_agent.context.parts import MIN_LINES, Lines, divide, lines_of
+from grok_agent.context.rank import Ranked, rank
+from grok_agent.context.repo_map import RepoMap, map_of
 from grok_agent.context.rules import rules
 from grok_agent.context.spans import LeftOut, Span
 from grok_agent.context.task_words import Task, read_task
 from grok_agent.errors import SettingsError
 
-READ_FILES = 120
-"""So many of the best files are cut into parts; the others can only be on the map."""
+READ_TOGETHER = 120
+"""So many of the best files compete part by part; further ones come only after them."""
 
-MAX_READ_BYTES = 4_000_000
+MAP_FILES = 60
+MAX_FILE_BYTES = 4_000_000
 PART_CHARS = 2_000
 JOINED_CHARS = 1_000
-RULES_SHARE = 0.1
-MAX_RULES_TOKENS = 2_000
+HARD_CHARS = 6_000
+"""Parts are about ``PART_CHARS`` long; a single statement is cut only above ``HARD_CHARS``."""
 
-_NOT_UNLESS_NAMED: dict[Kind, str] = {
-    "secret": "looks like a secret",
-    "lock": "lock file",
-    "minified": "minified",
-    "generated": "generated",
-    "vendored": "vendored",
-    "data": "data",
-}
+RULES_SHARE, MAX_RULES_TOKENS = 0.1, 2_000
+MAP_SHARE, MAX_MAP_TOKENS = 0.05, 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +38,8 @@ class Pack:
 
     ``spans`` are the lines that are in, the most important first; in ``text`` they stand in the
     order of paths. ``left_out`` says what is not in, and why. ``map_files`` are on the map, which
-    takes ``map_tokens``; ``rules_files`` are the rules that lead the text.
+    takes ``map_tokens``; ``rules_files`` are the rules that lead the text. ``ranking`` tells of the
+    files in ``spans`` why they are where they are, the best first.
     """
 
     text: str
@@ -52,82 +49,121 @@ class Pack:
     map_files: tuple[str, ...] = ()
     map_tokens: int = 0
     rules_files: tuple[str, ...] = ()
-    order: tuple[str, ...] = field(default=(), repr=False)
+    ranking: tuple[Ranked, ...] = field(default=(), repr=False)
 
     def get(self, name: str, default: Any = None) -> Any:
         """The attribute ``name``, so that a pack also reads as a mapping."""
         return getattr(self, name, default)
 
 
-def pack(repo_dir: Path | str, query: str, budget: int) -> Pack:
+def pack(repo_dir: Path | str, query: str, budget: int, *, named: Sequence[str] = ()) -> Pack:
     """What matters most for the task ``query`` in the repository, in at most ``budget`` tokens.
 
-    The same repository and task give the same text. Raises SettingsError for a folder that cannot
-    be read or a budget below 0; the caller mends it.
+    Without a task, the files that matter most by themselves. ``named`` are paths or patterns of
+    files that may be in although they look generated, secret and the like, as may those that the
+    task names. The same repository and task give the same text. Raises SettingsError for a folder
+    that cannot be listed or a budget below 0; the caller mends it.
     """
     if budget < 0:
         raise SettingsError(
-            f"A budget of {budget} tokens is below zero.", next_step="Give 0 tokens or more."
+            f"A budget of {budget:,} tokens is below zero.", next_step="Give 0 tokens or more."
         )
     root = Path(repo_dir).resolve()
     files = snapshot(root)
-    left_out: list[LeftOut] = []
     task = read_task(query)
-    head = rules(root, min(int(budget * RULES_SHARE), MAX_RULES_TOKENS), files)
-    ranked = [found.path for found in rank(root, query, len(files))]
-    by_path = {file.path: file for file in files}
-    eligible = [
-        by_path[path]
-        for path in ranked
-        if path in by_path and _is_eligible(by_path[path], task, left_out)
-    ]
-    read = list(_read(root, eligible[:READ_FILES], left_out))
-    choice = Choice(budget - head.tokens, {file.path: file.lines for file in read})
-    choice.take(candidates(read, task.terms))
-    left_out += _not_taken(eligible, choice)
-    text = head.text + "".join(choice.blocks())
+    lead = rules(root, min(int(budget * RULES_SHARE), MAX_RULES_TOKENS), files)
+    map_room = min(int(budget * MAP_SHARE), MAX_MAP_TOKENS)
+    ranked = rank(root, query, len(files))
+    shown, left_out = _shown(ranked, files, (*task.paths, *named))
+    choice = Choice(budget - lead.tokens - map_room)
+    reading = _Reading(root, shown, task)
+    reading.offer(choice)
+    plan = _map(root, shown, choice, map_room, task)
+    choice.budget += map_room - plan.tokens
+    reading.offer(choice)
+    taken = {span.path for span in choice.spans}
     return Pack(
-        text,
-        head.tokens + choice.tokens,
-        tuple(choice.spans),
-        tuple(sorted(left_out)),
-        rules_files=head.files,
+        text=lead.text + plan.text + "".join(choice.blocks),
+        tokens=lead.tokens + plan.tokens + choice.tokens,
+        spans=tuple(choice.spans),
+        left_out=tuple(sorted([*left_out, *reading.unreadable, *_without_room(shown, choice)])),
+        map_files=plan.files,
+        map_tokens=plan.tokens,
+        rules_files=lead.files,
+        ranking=tuple(each for each in ranked if each.path in taken),
     )
 
 
-def _is_eligible(file: DatedFile, task: Task, left_out: list[LeftOut]) -> bool:
-    named = any(file.path == path or file.path.endswith(f"/{path}") for path in task.paths)
-    reason = "" if named else _NOT_UNLESS_NAMED.get(file.kind, "")
-    if file.kind == "binary" or not file.digest:
-        reason = "binary or unreadable"
-    elif not file.size:
-        reason = "empty"
-    elif file.size > MAX_READ_BYTES and not reason:
-        reason = f"larger than {MAX_READ_BYTES:,} bytes"
-    if reason:
-        left_out.append(LeftOut(file.path, reason))
-    return not reason
+class _Reading:
+    """Reads the files of a ranking as far as there is room for their parts."""
 
+    def __init__(self, root: Path, files: Sequence[DatedFile], task: Task) -> None:
+        self.unreadable: list[LeftOut] = []
+        self._root = root
+        self._files = files
+        self._task = task
+        self._place = 0
+        self._texts: dict[str, Sequence[str]] = {}
+        self._passed: list[Candidate] = []
 
-def _read(root: Path, files: Iterable[DatedFile], left_out: list[LeftOut]) -> Iterator[RankedText]:
-    for place, file in enumerate(files):
-        try:
-            text = read_text(root, file)
-        except UnreadableFileError as error:
-            left_out.append(LeftOut(file.path, error.reason))
-            continue
-        lines = lines_of(text)
-        if lines:
+    def offer(self, choice: Choice) -> None:
+        """Let ``choice`` take from what was passed before, then from further files."""
+        if choice.room:
+            self._passed = choice.take(self._passed, self._texts)
+        while choice.room and self._place < len(self._files):
+            found = candidates(list(self._next()), self._task.terms)
+            self._passed += choice.take(found, self._texts)
+
+    def _next(self) -> Iterator[RankedText]:
+        start, self._place = self._place, self._place + READ_TOGETHER
+        for place, file in enumerate(self._files[start : self._place], start):
+            try:
+                text = read_text(self._root, file)
+            except UnreadableFileError as error:
+                self.unreadable.append(LeftOut(file.path, error.reason))
+                continue
+            lines = lines_of(text)
+            self._texts[file.path] = lines
             yield RankedText(file.path, place, file.kind, lines, parts_of(text, file.path, lines))
 
 
-def parts_of(text: str, path: str, lines: Sequence[str]) -> list[tuple[int, int]]:
+def parts_of(text: str, path: str, lines: Sequence[str]) -> list[Lines]:
     """The parts of a text that are taken or left as a whole."""
     sizes = [len(line) for line in lines]
     places = joints(text, path, MIN_LINES) if sum(sizes) > PART_CHARS else []
-    return divide(sizes, places, (1, len(lines)), PART_CHARS, JOINED_CHARS)
+    return divide(sizes, places, (1, len(lines)), PART_CHARS, joined=JOINED_CHARS, hard=HARD_CHARS)
 
 
-def _not_taken(files: Iterable[DatedFile], choice: Choice) -> list[LeftOut]:
+def _shown(
+    ranked: Sequence[Ranked], files: Sequence[DatedFile], named: Sequence[str]
+) -> tuple[list[DatedFile], list[LeftOut]]:
+    """The files that may be in, best first, and the others."""
+    by_path = {file.path: file for file in files}
+    order = dict.fromkeys([*(each.path for each in ranked if each.path in by_path), *by_path])
+    shown: list[DatedFile] = []
+    left_out: list[LeftOut] = []
+    for path in order:
+        if reason := reason_against(by_path[path], named, MAX_FILE_BYTES):
+            left_out.append(LeftOut(path, reason))
+        else:
+            shown.append(by_path[path])
+    return shown, left_out
+
+
+def _map(
+    root: Path, shown: Sequence[DatedFile], choice: Choice, budget: int, task: Task
+) -> RepoMap:
+    """A map of the best files that are not in as a whole."""
+    best = [file for file in shown if file.kind in ("source", "test")][:MAP_FILES]
+    places = {file.path: place for place, file in enumerate(best)}
+    partial = [file for file in best if not choice.has_all_of(file.path)]
+    return map_of(root, partial, budget, terms=task.terms, places=places)
+
+
+def _without_room(shown: Iterable[DatedFile], choice: Choice) -> Iterator[LeftOut]:
     taken = {span.path for span in choice.spans}
-    return [LeftOut(file.path, "no room") for file in files if file.path not in taken]
+    for file in shown:
+        if file.path not in taken:
+            yield LeftOut(file.path, "no room")
+    for path, first, last in choice.shortened:
+        yield LeftOut(f"{path}:{first}-{last}", "a long line, of which only the beginning is in")

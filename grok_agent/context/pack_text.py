@@ -22,11 +22,15 @@ _NOTE = ' note="here &amp;lt; stands for &lt;"'
 FILE_END = "</file>\n"
 
 
-def quoted(path: str) -> str:
-    """``path`` as the value of an attribute, on one line; bytes that are no UTF-8 stand escaped."""
+def plain_name(path: str) -> str:
+    """``path`` on one line; control characters and bytes that are no UTF-8 stand escaped."""
     text = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    text = _CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
-    return f'"{html.escape(text)}"'
+    return _CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+
+
+def quoted(path: str) -> str:
+    """``path`` as the value of an attribute."""
+    return f'"{html.escape(plain_name(path))}"'
 
 
 def guarded(text: str) -> str:

@@ -7,6 +7,7 @@ from math import exp, log, log1p
 
 from grok_agent.context.file_kinds import Kind
 from grok_agent.context.parts import Lines
+from grok_agent.context.spans import Span
 from grok_agent.context.words import parts as terms_of
 from grok_agent.context.words import words
 
@@ -39,10 +40,13 @@ class RankedText:
 class Candidate:
     """A part of a file and what it is worth: the higher the score, the sooner it is taken."""
 
-    path: str
-    first_line: int
-    last_line: int
+    span: Span
     score: float
+
+    @property
+    def path(self) -> str:
+        """The file's path."""
+        return self.span.path
 
 
 def candidates(files: Sequence[RankedText], wanted: Mapping[str, float]) -> list[Candidate]:
@@ -74,7 +78,7 @@ def candidates(files: Sequence[RankedText], wanted: Mapping[str, float]) -> list
         needed = sum(WEIGHTS[name] * value for name, value in signals.items())
         size = max(sum(map(len, file.lines[first - 1 : last])), 120)
         score = 1 / (1 + exp(6 - needed)) / size**COST_POWER
-        scored.append((-score, file.place, first, Candidate(file.path, first, last, score)))
+        scored.append((-score, file.place, first, Candidate(Span(file.path, first, last), score)))
     return [candidate for *_, candidate in sorted(scored, key=lambda row: row[:3])]
 
 

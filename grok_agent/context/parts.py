@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from itertools import accumulate, pairwise
 
-from grok_agent.context.joints import Joint, joints
+from grok_agent.context.joints import WITHIN_EXPRESSION, Joint, joints
 from grok_agent.context.tokens import count
 
 Lines = tuple[int, int]
@@ -15,6 +15,7 @@ MIN_LINES = 12
 
 _CHARS_PER_TOKEN = 4.0
 _TIGHTER = 0.7
+_ANYWHERE = 1_000  # the rank of a cut between any two lines
 
 
 def lines_of(text: str) -> list[str]:
@@ -57,12 +58,15 @@ def divide(
     places: Sequence[Joint],
     whole: Lines,
     limit: float,
+    *,
     joined: float,
+    hard: float = 0,
 ) -> list[Lines]:
-    """Parts of the lines ``whole`` of at most ``limit``, cut at the best of ``places``.
+    """Parts of the lines ``whole``, cut at the best of ``places`` where they are above ``limit``.
 
     ``sizes`` holds the size of each line of the text, in any unit. Neighbours of the same rank are
-    joined while they have at most ``joined`` together. A line above ``limit`` is a part by itself.
+    joined while they have at most ``joined`` together. A statement is cut only above ``hard``, if
+    that is more than ``limit``. A line above both is a part by itself.
     """
     ends = [0, *accumulate(sizes)]
     numbers = [place.line for place in places]
@@ -78,13 +82,15 @@ def divide(
             found.append((first, last))
             continue
         inside = places[bisect_right(numbers, first) : bisect_right(numbers, last)]
-        if inside:
-            best = min(place.rank for place in inside)
+        best = min((place.rank for place in inside), default=_ANYWHERE)
+        if best >= WITHIN_EXPRESSION and size(first, last) <= hard:
+            found.append((first, last))
+        elif inside:
             starts = [first, *(place.line for place in inside if place.rank == best), last + 1]
             pieces = [(start, end - 1) for start, end in pairwise(starts)]
             waiting += _joined(pieces, size, joined)
         else:
-            fitting = bisect_right(ends, ends[first - 1] + limit) - 1
+            fitting = bisect_right(ends, ends[first - 1] + max(limit, hard)) - 1
             middle = min(max(fitting, first), last - 1)
             found.append((first, middle))
             waiting.append((middle + 1, last))

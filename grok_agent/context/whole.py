@@ -1,0 +1,104 @@
+"""Writes a whole repository as one text, file by file, in little memory."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from grok_agent.context.block_tokens import BlockTokens
+from grok_agent.context.eligible import reason_against
+from grok_agent.context.files import RepoFile, UnreadableFileError, read_text, walk
+from grok_agent.context.pack_text import file_block
+from grok_agent.context.spans import LeftOut
+
+MAX_FILE_BYTES = 16_000_000
+
+_COUNTED_TOGETHER = 1_000_000  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """What was written: ``files``, ``characters``, and ``tokens`` by our count, where counted.
+
+    ``left_out`` says which files were not, and why.
+    """
+
+    files: int
+    characters: int
+    tokens: int | None
+    left_out: tuple[LeftOut, ...]
+
+
+def write_whole(
+    repo_dir: Path | str,
+    write: Callable[[str], object],
+    *,
+    exact: bool = False,
+    named: Sequence[str] = (),
+    except_for: Iterable[Path] = (),
+) -> Whole:
+    """Hand each file of the repository to ``write`` as one block of text, in the order of paths.
+
+    ``exact`` also counts the tokens; those of unchanged files are remembered. ``named`` are paths
+    or patterns of files that are shown although they look generated, secret and the like;
+    ``except_for`` are files that are passed over. Raises SettingsError for a folder that cannot be
+    listed; the person who named it mends it.
+    """
+    root = Path(repo_dir).resolve()
+    left_out: list[LeftOut] = []
+    passed_over = {path.resolve() for path in except_for}
+    shown = _shown(root, walk(root), named, passed_over, left_out)
+    if not exact:
+        return _written(_blocks(root, shown, left_out), write, None, left_out)
+    with closing(BlockTokens()) as tokens:
+        return _written(_blocks(root, shown, left_out), write, tokens, left_out)
+
+
+def _written(
+    blocks: Iterable[str],
+    write: Callable[[str], object],
+    count: BlockTokens | None,
+    left_out: Sequence[LeftOut],
+) -> Whole:
+    files = characters = tokens = 0
+    waiting: list[str] = []
+    waiting_characters = 0
+    for block in blocks:
+        write(block)
+        files += 1
+        characters += len(block)
+        if count:
+            waiting.append(block)
+            waiting_characters += len(block)
+            if waiting_characters >= _COUNTED_TOGETHER:
+                tokens += sum(count(waiting))
+                waiting, waiting_characters = [], 0
+    if count:
+        tokens += sum(count(waiting))
+    return Whole(files, characters, tokens if count else None, tuple(sorted(left_out)))
+
+
+def _shown(
+    root: Path,
+    files: Iterable[RepoFile],
+    named: Sequence[str],
+    passed_over: set[Path],
+    left_out: list[LeftOut],
+) -> Iterator[RepoFile]:
+    for file in files:
+        if passed_over and root / file.path in passed_over:
+            continue
+        if reason := reason_against(file, named, MAX_FILE_BYTES):
+            left_out.append(LeftOut(file.path, reason))
+        else:
+            yield file
+
+
+def _blocks(root: Path, files: Iterable[RepoFile], left_out: list[LeftOut]) -> Iterator[str]:
+    for file in files:
+        try:
+            text = read_text(root, file)
+        except UnreadableFileError as error:
+            left_out.append(LeftOut(file.path, error.reason))
+            continue
+        yield file_block(file.path, [(1, text.count("\n") + (not text.endswith("\n")), text)])
