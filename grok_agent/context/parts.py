@@ -43,7 +43,7 @@ def cut(text: str, path: str, max_tokens: int) -> list[Lines]:
     waiting = [(1, len(lines), max_tokens * _CHARS_PER_TOKEN)]
     while waiting:
         first, last, limit = waiting.pop()
-        spans = divide(sizes, places, (first, last), limit, limit)
+        spans = divide(sizes, places, (first, last), limit, joined=limit)
         for start, end in spans:
             is_small = start == end or count("".join(lines[start - 1 : end])) <= max_tokens
             if is_small:
