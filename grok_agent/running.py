@@ -95,6 +95,7 @@ def run_repository_job(
     """
     from langgraph.checkpoint.memory import InMemorySaver
 
+    from grok_agent.commands.interrupts import Interrupts
     from grok_agent.commands.sweep import KEPT_FOLDER
     from grok_agent.graphs.repository import repository_agent
     from grok_agent.graphs.sweep_way import Way
@@ -107,6 +108,7 @@ def run_repository_job(
             next_step="Name another folder with --repo.",
         )
     show = console.reporter(as_json=as_json, as_jsonl=as_jsonl)
+    interrupts = Interrupts(INTERRUPTED, show.event)
     graph = repository_agent(
         model(),
         workspace,
@@ -117,9 +119,10 @@ def run_repository_job(
         way=Way(kept_dir=settings.state_dir / KEPT_FOLDER),
         checkpointer=InMemorySaver(),
         journal_dir=settings.state_dir / "runs",
-        on_event=show.event,
+        on_event=interrupts.event,
     )
-    _finish(graph, {"task": task}, show, settings, as_json=as_json, as_jsonl=as_jsonl)
+    with interrupts:
+        _finish(graph, {"task": task}, show, settings, as_json=as_json, as_jsonl=as_jsonl)
 
 
 def run_prompt(
