@@ -129,9 +129,9 @@ def test_loads_once_and_offline_in_any_thread() -> None:
 def test_toktok_counts_when_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     class Toktok:
         @staticmethod
-        def batch_count(texts: list[str], encoding: str, threads: int) -> list[int]:
-            assert (texts, encoding) == (["a\ufffd"], "o200k_base")
-            return [41]
+        def truncate(text: str, max_tokens: int, encoding: str) -> tuple[str, int]:
+            assert (text, encoding) == ("a\ufffd", "o200k_base")
+            return text, 41
 
     monkeypatch.setitem(sys.modules, "toktok", Toktok)
     monkeypatch.setattr(tokens, "_counter", None)

@@ -10,6 +10,7 @@ import importlib
 import json
 import math
 import re
+import sys
 from base64 import b64decode
 from binascii import a2b_base64
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -161,7 +162,8 @@ def _load_counter() -> Callable[[str], int]:
         toktok = importlib.import_module("toktok")
     except ImportError:
         return _tiktoken_counter()
-    return lambda text: int(toktok.batch_count([text], "o200k_base", threads=1)[0])
+    # Counts all of the text, too, and saves the 30 µs that each batch_count takes to set out.
+    return lambda text: int(toktok.truncate(text, sys.maxsize, "o200k_base")[1])
 
 
 def _tiktoken_counter() -> Callable[[str], int]:
