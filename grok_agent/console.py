@@ -158,7 +158,7 @@ def line_of(event: Mapping[str, Any]) -> str:
 
 
 def print_outcome(
-    outcome: "Outcome", *, places: Mapping[str, Path], as_json: bool, as_jsonl: bool
+    outcome: "Outcome", *, places: Mapping[str, object], as_json: bool, as_jsonl: bool
 ) -> None:
     """The result on standard output; how it ended, its cost and where it lies on standard error."""
     if as_jsonl:
@@ -232,7 +232,7 @@ def _print_diff(out: Console, diff: str) -> None:
         out.print(line, style=colours.get(line[:1], ""), markup=False)
 
 
-def _print_ending(outcome: "Outcome", places: Mapping[str, Path]) -> None:
+def _print_ending(outcome: "Outcome", places: Mapping[str, object]) -> None:
     end = Console(stderr=True, highlight=False, soft_wrap=True)
     end.print()
     if outcome.check and not outcome.check.passed:

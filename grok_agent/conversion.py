@@ -30,7 +30,7 @@ def convert_prompt(
     if target == "list":
         print("\n".join(EXPORTERS))
         return
-    imported = _read(source, repair=repair)
+    imported = read_source(source, repair=repair)
     made = export(imported.spec, target)
     _tell(imported)
     for note in made.dropped:
@@ -49,7 +49,7 @@ def convert_prompt(
 
 def lint_prompt(source: str, *, banned: Sequence[str], as_json: bool) -> None:
     """Print the weaknesses of a prompt; leaves with exit code 1 if there are any."""
-    imported = _read(source)
+    imported = read_source(source)
     remarks = critique(imported.spec, banned=banned)
     tokens = clip_tokens(imported.spec.positive_text("en"))
     if as_json:
@@ -69,7 +69,7 @@ def import_pictures(images: Iterable[Path], *, save: bool, as_json: bool) -> Non
     from grok_agent.vision.prepare import prepare
 
     failed = False
-    with PromptLibrary(Settings.from_env().state_dir / "library.sqlite3") as library:
+    with PromptLibrary(Settings.from_env().library_place) as library:
         for image in images:
             try:
                 imported = import_picture(image)
@@ -109,7 +109,8 @@ def _show_import(image: Path, imported: Import, number: int | None, *, as_json: 
     _tell(imported)
 
 
-def _read(source: str, *, repair: bool = False) -> Import:
+def read_source(source: str, *, repair: bool = False) -> Import:
+    """The prompt in a picture, in a file or on standard input ("-")."""
     if source == "-":
         text = sys.stdin.buffer.read(MAX_CHARACTERS * 4 + 1).decode("utf-8", "replace")
         return import_text(text, repair=repair)

@@ -31,6 +31,7 @@ VARIABLES: dict[str, tuple[str, ...]] = {
     "currency": ("GROK_CURRENCY",),
     "currency_rate": ("GROK_CURRENCY_RATE",),
     "state_dir": ("GROK_STATE_DIR",),
+    "library": ("GROK_LIBRARY",),
 }
 """Environment variables by field; the first that is set and not blank wins."""
 
@@ -60,6 +61,13 @@ class Settings(BaseModel):
     currency: str = "CNY"
     currency_rate: Decimal | None = Field(default=None, gt=0)
     state_dir: Path = Field(default_factory=lambda: user_state_path("grok-agent", appauthor=False))
+
+    library: str | None = None
+
+    @property
+    def library_place(self) -> str:
+        """The prompt library's file or address: ``library``, else a file in ``state_dir``."""
+        return self.library or str(self.state_dir / "library.sqlite3")
 
     @field_validator("base_url")
     @classmethod
@@ -99,6 +107,7 @@ class Settings(BaseModel):
         given = {name: value for name, value in overrides.items() if value is not None}
         from_process = _pick(environ)
         from_file = _pick(in_file)
+        from_file.pop("library", None)  # nor does such a file say where prompts are sent to
         values = _merged(from_file, from_process, given)
         address_from_file = "base_url" in from_file.keys() - from_process.keys() - given.keys()
         if address_from_file and "api_key" in given.keys() | from_process.keys():

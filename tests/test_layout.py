@@ -20,6 +20,7 @@ FLOORS = (
     ("graphs",),
     (
         *("offline", "console", "running", "doctor", "report", "usage_report", "conversion"),
+        "librarian",
         *("commands", "cli", "__main__"),
     ),
 )

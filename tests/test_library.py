@@ -119,7 +119,7 @@ def test_a_library_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     with sqlite3.connect(path) as raw:
         raw.execute(f"PRAGMA user_version = {LIBRARY_VERSION + 1}")
     raw.close()
-    with pytest.raises(SettingsError, match=r"version 2.*Update grok-agent"):
+    with pytest.raises(SettingsError, match=rf"version {LIBRARY_VERSION + 1}.*Update grok-agent"):
         PromptLibrary(path)
 
 

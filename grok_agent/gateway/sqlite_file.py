@@ -8,7 +8,7 @@ import sqlite3
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,8 @@ class Kind:
 
     ``elsewhere`` ends the sentence "Move it away, or …" with how the user names another place.
     ``synchronous`` is SQLite's: FULL keeps every row through a power cut, NORMAL is faster and may
-    lose the last ones.
+    lose the last ones. ``upgrade`` brings the tables of an older version, which it is told, up to
+    this one, inside one transaction.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Kind:
     tables: tuple[str, ...]
     elsewhere: str
     synchronous: Literal["NORMAL", "FULL"]
+    upgrade: Callable[[sqlite3.Connection, int], None] | None = None
 
 
 class SqliteFile:
@@ -92,10 +94,14 @@ class SqliteFile:
         self._refuse_foreign_file(connection)
         self._use_write_ahead_log(connection)
         with _transaction(connection):
-            if _pragma(connection, "user_version") == 0:
+            version = _pragma(connection, "user_version")
+            if version == 0:
                 for table in self._kind.tables:
                     connection.execute(table)
                 connection.execute(f"PRAGMA application_id = {self._kind.application_id}")
+            elif version < self._kind.version and self._kind.upgrade:
+                self._kind.upgrade(connection, version)
+            if version < self._kind.version:
                 connection.execute(f"PRAGMA user_version = {self._kind.version}")
 
     def _refuse_foreign_file(self, connection: sqlite3.Connection) -> None:
