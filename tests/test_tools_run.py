@@ -22,11 +22,9 @@ def workspace(tmp_path: Path) -> Workspace:
     return Workspace(tmp_path, permission="all")
 
 
-def execute(
-    workspace: Workspace, command: str, limits: Limits | None = None, **more: object
-) -> ToolMessage:
+def execute(workspace: Workspace, command: str, **more: object) -> ToolMessage:
     arguments = {"command": command, "description": "A test.", **more}
-    message = RunTerminalCommand(workspace=workspace, limits=limits or Limits()).invoke(
+    message = RunTerminalCommand(workspace=workspace).invoke(
         {"type": "tool_call", "name": "run_terminal_command", "id": "1", "args": arguments}
     )
     assert isinstance(message, ToolMessage)
@@ -96,8 +94,9 @@ def test_long_output_keeps_head_and_tail_and_the_whole_on_disk(workspace: Worksp
     assert not Path(kept).is_relative_to(workspace.root)
 
 
-def test_endless_output_is_ended(workspace: Workspace) -> None:
-    message = execute(workspace, "yes", Limits(max_output_bytes=100_000))
+def test_endless_output_is_ended(tmp_path: Path) -> None:
+    limits = Limits(max_output_bytes=100_000)
+    message = execute(Workspace(tmp_path, permission="all", limits=limits), "yes")
     assert message.text.startswith("exit: killed (output limit)\n[truncated: 100000 bytes;")
 
 

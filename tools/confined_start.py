@@ -1,26 +1,30 @@
 """Starting one command behind its fence: what happens between fork and exec, in the child.
 
-Linux only, and only the standard library, of it what loads fast.
+Linux only. Imports only what loads fast; see :mod:`grok_agent.tools.warden`.
 """
 
 # ruff: noqa: PTH123
 # pathlib takes long to load.
+
+from __future__ import annotations
 
 import _socket  # `socket` itself takes longer to load than all else here
 import ctypes
 import errno
 import os
 import resource
-import signal
 import sys
-from contextlib import suppress
-from typing import Any
 
 from grok_agent.tools import landlock, seccomp
+from grok_agent.tools.listener import Listener
 
-Orders = dict[str, Any]
-"""What a command is and what it may; see :mod:`grok_agent.tools.warden`."""
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
+    Orders = dict[str, Any]
+
+SIGKILL, SIGPIPE, SIGXFSZ = 9, 13, 25
 PR_SET_PDEATHSIG, PR_CAPBSET_DROP = 1, 24
 KEPT_CAPABILITIES = frozenset({0, 1, 3, 4, 5, 6, 7})
 """Of root's powers a command keeps those over files and over its own processes: chown,
@@ -31,7 +35,7 @@ FIRST_TO_GO = "1000"  # for the kernel, when memory runs out
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def start(orders: Orders, output: int) -> tuple[int, seccomp.Listener | None]:
+def start(orders: Orders, output: int) -> tuple[int, Listener | None]:
     """Start the command with empty input and both outputs in ``output``.
 
     Gives its process and, where it is confined, the listener to whom its new processes are put.
@@ -60,16 +64,15 @@ def start(orders: Orders, output: int) -> tuple[int, seccomp.Listener | None]:
 
 def _become(orders: Orders, output: int, channel: _socket.socket) -> None:
     os.setsid()
-    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    _libc.prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(output, 1)
     os.dup2(output, 2)
-    for number in (signal.SIGPIPE, signal.SIGXFSZ):
-        signal.signal(number, signal.SIG_DFL)  # Python ignores them, and that is inherited
+    for number in (SIGPIPE, SIGXFSZ):
+        _libc.signal(number, None)  # Python ignores them, and that is inherited
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_FSIZE, orders["max_file_bytes"])
-    with suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
-        file.write(FIRST_TO_GO)
+    _be_first_to_go()
     os.chdir(orders["cwd"])
     if orders["abi"]:
         _confine(orders, channel)
@@ -83,7 +86,13 @@ def _confine(orders: Orders, channel: _socket.socket) -> None:
             if capability not in KEPT_CAPABILITIES:
                 _libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
     network = orders["network"]
-    landlock.restrict(orders["readable"], orders["writable"], abi=orders["abi"], tcp=network)
+    landlock.restrict(
+        orders["listable"],
+        orders["readable"],
+        orders["writable"],
+        abi=orders["abi"],
+        tcp=network,
+    )
     machine = os.uname().machine
     for listener in (True, False):
         rules = seccomp.program(
@@ -102,11 +111,19 @@ def _confine(orders: Orders, channel: _socket.socket) -> None:
         return
 
 
-def _received(channel: _socket.socket) -> seccomp.Listener | None:
+def _received(channel: _socket.socket) -> Listener | None:
     """The listener that the child sends; None when it closes the channel without."""
     _, passed, _, _ = channel.recvmsg(1, _socket.CMSG_SPACE(4))
     channel.close()
-    return seccomp.Listener(int.from_bytes(passed[0][2], sys.byteorder)) if passed else None
+    return Listener(int.from_bytes(passed[0][2], sys.byteorder)) if passed else None
+
+
+def _be_first_to_go() -> None:
+    try:
+        with open("/proc/self/oom_score_adj", "w") as file:
+            file.write(FIRST_TO_GO)
+    except OSError:
+        pass  # a system that does not let us; then others may go first
 
 
 def _limit(kind: int, most: int) -> None:

@@ -31,8 +31,8 @@ def command_environment(environ: Mapping[str, str], box: Path) -> dict[str, str]
     """``environ`` for a command: without keys and passwords, the running Python first on PATH.
 
     Left out is what is named like a secret, looks like one, or holds the value of one, be it from
-    another variable or from the settings. Temporary files and caches go to ``box``, so that
-    running code leaves none in the workspace.
+    another variable or from the settings. Temporary files and caches go to ``box``, and Python
+    writes no bytecode, so that running code leaves none of this in the workspace.
     """
     secrets = _secret_values(environ)
     kept = {name: value for name, value in environ.items() if not _is_secret(name, value, secrets)}
@@ -47,7 +47,7 @@ def command_environment(environ: Mapping[str, str], box: Path) -> dict[str, str]
         "XDG_CACHE_HOME": str(box / "cache"),
         "npm_config_cache": str(box / "cache" / "npm"),
         "npm_config_userconfig": os.devnull,
-        "PYTHONPYCACHEPREFIX": str(box / "pycache"),
+        "PYTHONDONTWRITEBYTECODE": "1",
         "RUFF_CACHE_DIR": str(box / "ruff"),
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_OPTIONAL_LOCKS": "0",

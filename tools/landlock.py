@@ -6,13 +6,17 @@ sockets. Only the standard library is used, since the fence is put up between fo
 Interface: Mickaël Salaün, "Landlock: unprivileged access control", kernel documentation, 2021.
 """
 
+from __future__ import annotations
+
 import ctypes
 import errno
 import os
 import stat
 import struct
-from collections.abc import Iterable
-from contextlib import suppress
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 # The numbers are the same on every architecture.
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
@@ -37,8 +41,16 @@ def abi() -> int:
     return max(0, _call(CREATE_RULESET, None, 0, ASK_ABI))
 
 
-def restrict(readable: Iterable[str], writable: Iterable[str], *, abi: int, tcp: bool) -> None:
-    """From now on only ``readable`` and ``writable`` files and folders can be opened.
+def restrict(
+    listable: Iterable[str],
+    readable: Iterable[str],
+    writable: Iterable[str],
+    *,
+    abi: int,
+    tcp: bool,
+) -> None:
+    """From now on only ``readable`` and ``writable`` files can be opened, and folders that are
+    ``listable``.
 
     Folders count with all below them, links are followed, and what does not exist is left out.
     ``abi`` is the kernel's or a lower one; without ``tcp`` no TCP port can be bound or reached
@@ -54,6 +66,8 @@ def restrict(readable: Iterable[str], writable: Iterable[str], *, abi: int, tcp:
     size = 24 if abi >= 6 else 16 if abi >= 4 else 8
     ruleset = _checked(CREATE_RULESET, attributes, size, 0)
     try:
+        for path in listable:
+            _allow(ruleset, path, READ_DIR)
         for path in readable:
             _allow(ruleset, path, READING)
         for path in writable:
@@ -66,14 +80,16 @@ def restrict(readable: Iterable[str], writable: Iterable[str], *, abi: int, tcp:
 
 
 def _allow(ruleset: int, path: str, access: int) -> None:
-    with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+    try:
         place = os.open(path, os.O_PATH | os.O_CLOEXEC)
-        try:
-            if not stat.S_ISDIR(os.fstat(place).st_mode):
-                access &= FOR_FILES
-            _checked(ADD_RULE, ruleset, PATH_BENEATH, struct.pack("=Qi", access, place), 0)
-        finally:
-            os.close(place)
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return
+    try:
+        if not stat.S_ISDIR(os.fstat(place).st_mode):
+            access &= FOR_FILES
+        _checked(ADD_RULE, ruleset, PATH_BENEATH, struct.pack("=Qi", access, place), 0)
+    finally:
+        os.close(place)
 
 
 def _checked(number: int, *arguments: int | bytes | None) -> int:

@@ -1,11 +1,15 @@
 """The processes below one process, as /proc tells of them: who they are and what they use."""
 
-# ruff: noqa: PTH116, PTH123, PTH208
-# pathlib takes long to load, and this is part of the start of every command.
+# ruff: noqa: PTH116, PTH123, PTH208, SIM105
+# pathlib and contextlib take long to load.
+
+from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from contextlib import suppress
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -33,8 +37,10 @@ def tasks_of(pids: Iterable[int]) -> int:
     """How many threads ``pids`` have together, a process's first one counted too."""
     count = 0
     for pid in pids:
-        with suppress(OSError):
+        try:
             count += os.stat(f"/proc/{pid}/task").st_nlink - 2
+        except OSError:
+            pass
     return count
 
 
@@ -45,9 +51,12 @@ def available_memory() -> int:
 
 def _children(pid: int) -> list[int]:
     found: list[int] = []
-    with suppress(OSError):
-        for thread in os.listdir(f"/proc/{pid}/task"):
-            found += map(int, _read(f"/proc/{pid}/task/{thread}/children").split())
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return found
+    for thread in threads:
+        found += map(int, _read(f"/proc/{pid}/task/{thread}/children").split())
     return found
 
 
@@ -68,6 +77,17 @@ def _kilobytes(path: str, label: bytes) -> int:
 
 
 def _read(path: str) -> bytes:
-    with suppress(OSError), open(path, "rb") as file:
-        return file.read()
-    return b""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
+
+
+def send(signal: int, pids: Iterable[int]) -> None:
+    """Send ``signal`` to all that are still there and may be reached."""
+    for pid in pids:
+        try:
+            os.kill(pid, signal)
+        except (ProcessLookupError, PermissionError):
+            pass

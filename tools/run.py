@@ -4,7 +4,6 @@ from pydantic import Field
 
 from grok_agent.tools.jobs import start_job
 from grok_agent.tools.results import CommandResult, JobReports
-from grok_agent.tools.sandbox import Limits
 from grok_agent.tools.terminal import Terminal
 from grok_agent.tools.workspace import Workspace
 from grok_agent.tools.workspace_tool import Arguments, WorkspaceTool
@@ -42,11 +41,10 @@ class RunTerminalCommand(WorkspaceTool):
         " Python and ruff are on the PATH."
     )
     arguments = RunTerminalCommandArguments
-    limits: Limits = Field(default_factory=Limits)
 
     def carry_out(self, arguments: RunTerminalCommandArguments) -> CommandResult | JobReports:
         """Run it; a failing command is a result, not an error. Raises ToolError."""
-        terminal = Terminal(self.workspace, self.limits)
+        terminal = Terminal(self.workspace)
         if arguments.background:
             most = arguments.timeout or MAX_BACKGROUND_MS
             return JobReports((start_job(terminal, arguments.command, most / 1000),))

@@ -10,7 +10,7 @@ import functools
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,17 +45,22 @@ SECRETS_OF_THE_SYSTEM = (
 """Only of matter to root and in containers: others may not read most of them anyway."""
 
 GIB = 1 << 30
+SHARED_MEMORY = Path("/dev/shm")
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How much one command may use; ``network`` says whether it reaches the internet.
+    """What one command may use.
 
-    ``max_memory_bytes`` is for all its processes together, ``max_tasks`` counts their threads,
-    ``max_file_bytes`` is the size of one file.
+    ``network`` says whether it reaches other programs and machines; servers that it starts itself
+    it always reaches. ``shared_memory`` opens ``/dev/shm``, also what other programs of the user
+    keep there; Python's ``multiprocessing`` needs it for locks and queues. ``max_memory_bytes`` is
+    for all its processes together, ``max_tasks`` counts their threads, and ``max_file_bytes`` is
+    the size of one file.
     """
 
     network: bool = False
+    shared_memory: bool = False
     max_memory_bytes: int = 8 * GIB
     max_tasks: int = 1024
     max_file_bytes: int = 4 * GIB
@@ -78,8 +83,10 @@ class Confinement:
 
 @dataclass(frozen=True)
 class Fence:
-    """Files and folders that a command may read, and those that it may write as well."""
+    """Folders whose names a command may list, files and folders that it may read (folders with
+    all below them), and those that it may write as well."""
 
+    listable: tuple[str, ...]
     readable: tuple[str, ...]
     writable: tuple[str, ...]
 
@@ -91,9 +98,9 @@ def confinement() -> Confinement:
         return Confinement(0, "there is no sandbox for this system yet")
     if not sys.executable:
         return Confinement(0, "the sandbox needs a Python program to start it")
-    from grok_agent.tools import landlock, seccomp
+    from grok_agent.tools import landlock, syscalls
 
-    if os.uname().machine not in seccomp.ARCHITECTURES:
+    if os.uname().machine not in syscalls.ARCHITECTURES:
         return Confinement(0, f"the sandbox does not know the processor {os.uname().machine}")
     if not (abi := landlock.abi()):
         return Confinement(0, "this kernel has no Landlock, or it is switched off")
@@ -111,23 +118,49 @@ def fence(writable: Sequence[Path], workspace: Path) -> Fence:
     if not Path.cwd().is_relative_to(workspace):
         secrets.append(Path.cwd() / ".env")
     hidden = {os.path.realpath(path) for path in secrets if os.access(path, os.R_OK)}
-    places = tuple(map(str, writable))
-    return Fence((*_all_but({*hidden, "/dev"}), str(workspace)), (*places, *DEVICES))
+    readable, opened_up = _all_but({*hidden, "/dev"})
+    # The names alone tell too much at home, but "cat /etc/*release" has to work.
+    listable = [folder for folder in opened_up if not any(map(_touches(folder), homes))]
+    return Fence((*listable, "/dev"), (*readable, str(workspace)), (*map(str, writable), *DEVICES))
 
 
-def _all_but(hidden: set[str], folder: str = "/") -> Iterator[str]:
-    """The largest folders, and files, that together hold all below ``folder`` but ``hidden``.
+def _touches(folder: str) -> Callable[[Path], bool]:
+    path = Path(folder)
+    return lambda home: home.is_relative_to(path) or path.is_relative_to(home)
+
+
+def _all_but(hidden: set[str]) -> tuple[list[str], list[str]]:
+    """The largest files and folders that together hold all but ``hidden``, and the folders that
+    had to be opened up for this.
 
     Links are left out: a rule for one would open what it leads to.
     """
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.is_symlink() or entry.path in hidden:
-                continue
-            if any(path.startswith(entry.path + "/") for path in hidden):
-                yield from _all_but(hidden, entry.path)
-            else:
-                yield entry.path
+    if not _real_entries("/"):  # inside another sandbox, which fences what lies below by itself
+        return ["/"], []
+    whole: list[str] = []
+    opened_up = ["/"]
+    for folder in opened_up:
+        for path in _real_entries(folder) or _next_towards(hidden, folder):
+            if path not in hidden:
+                inside = any(place.startswith(path + "/") for place in hidden)
+                (opened_up if inside else whole).append(path)
+    return whole, opened_up
+
+
+def _real_entries(folder: str) -> list[str]:
+    """What lies directly in ``folder``, links left out; nothing where it cannot be listed."""
+    try:
+        with os.scandir(folder) as entries:
+            return [entry.path for entry in entries if not entry.is_symlink()]
+    except OSError:
+        return []
+
+
+def _next_towards(places: set[str], folder: str) -> set[str]:
+    """The entries of ``folder`` that lead to one of ``places``."""
+    below = folder.rstrip("/") + "/"
+    inside = (place.removeprefix(below) for place in places if place.startswith(below))
+    return {below + rest.split("/")[0] for rest in inside}
 
 
 def _home_of_the_account() -> Path:
@@ -154,7 +187,7 @@ def _problem_of_a_trial(abi: int) -> str:
                 output=nowhere,
                 deadline_s=30,
                 limits=Limits(),
-                fence=Fence(("/",), DEVICES),
+                fence=Fence((), ("/",), DEVICES),
                 abi=abi,
             ).wait()
         except OSError as error:

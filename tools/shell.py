@@ -23,7 +23,7 @@ def through_shell(
     if sys.platform == "win32":
         return f'{environment.get("COMSPEC", "cmd.exe")} /d /s /c "{command}"'
     shell = shutil.which("bash", path=environment["PATH"]) or "/bin/sh"
-    leave = f"command pwd -P >| {shlex.quote(str(folder_file))}"
+    leave = f"command pwd -P 2>/dev/null >| {shlex.quote(str(folder_file))}"
     return [shell, "-c", f"trap {shlex.quote(leave)} EXIT; {command}"]
 
 

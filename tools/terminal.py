@@ -1,24 +1,23 @@
 """The terminal of a workspace: its working folder, the commands that run there, how they end."""
 
 import os
-import sys
 import tempfile
 import time
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
 
 from grok_agent.errors import ToolError
 from grok_agent.tools.environment import command_environment
 from grok_agent.tools.git_guard import GitGuard
+from grok_agent.tools.launch import launch
 from grok_agent.tools.output import excerpt
 from grok_agent.tools.permission import reading_argv
-from grok_agent.tools.process import Ended, Group, Running
+from grok_agent.tools.process import Ended, Running
 from grok_agent.tools.results import CommandResult
-from grok_agent.tools.sandbox import Limits, confinement, fence
+from grok_agent.tools.sandbox import confinement
 from grok_agent.tools.shell import left_folder, through_shell, without_shell
 from grok_agent.tools.workspace import Workspace
 
@@ -32,7 +31,6 @@ class Execution:
     log: Path
     folder_file: Path
     git: GitGuard | None
-    notes: tuple[str, ...]
     started: float
 
 
@@ -69,9 +67,8 @@ class Terminal:
     All terminals of a workspace share the working folder and the jobs.
     """
 
-    def __init__(self, workspace: Workspace, limits: Limits | None = None) -> None:
+    def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
-        self.limits = limits or Limits()
         self.state = state_of(workspace)
 
     def run(self, command: str, deadline_s: float, folder: Path | None = None) -> CommandResult:
@@ -97,36 +94,40 @@ class Terminal:
         A command known to read only runs without a shell and may write nothing. Before any other
         the files are remembered, so that the workspace's diff covers what it does.
         """
-        folder = folder or self.state.folder
-        argv = reading_argv(command, _Folder(self.workspace, folder))
+        folder = folder or self._folder()
+        argv, git = self._reading_argv(command, folder), None
         if argv is None:
-            self._require_leave_here(command, folder)
             self.workspace.remember_all()
+            if self.workspace.permission != "all":
+                git = GitGuard(self.workspace.root)
         box = self._box()
         environment = command_environment(os.environ, box)
         descriptor, name = tempfile.mkstemp(".log", "command-", self.workspace.scratch)
-        log = Path(name)
+        log, started = Path(name), time.monotonic()
         folder_file = box / f"{log.stem}.folder"
-        words = without_shell(argv, environment)
-        git = None
-        if words is None and self.workspace.permission != "all":
-            git = GitGuard(self.workspace.root)
-        writable = [box] if words else [box, self.workspace.root]
-        words = words or through_shell(command, environment, folder_file)
-        started = time.monotonic()
         with os.fdopen(descriptor, "wb") as output:
             try:
-                running = self._start(words, folder, environment, output, deadline_s, writable)
+                running = launch(
+                    without_shell(argv, environment)
+                    or through_shell(command, environment, folder_file),
+                    folder=folder,
+                    workspace=self.workspace.root,
+                    writable=[box] if argv else [self.workspace.root, box],
+                    environment=environment,
+                    output=output,
+                    deadline_s=deadline_s,
+                    limits=self.workspace.limits,
+                )
             except (OSError, ValueError) as error:
                 raise _not_started(error) from error
-        state = confinement()
-        notes = () if state.confined else (f"unconfined: {state.missing}",)
-        return Execution(command, running, log, folder_file, git, notes, started)
+        return Execution(command, running, log, folder_file, git, started)
 
     def result(
         self, execution: Execution, ended: Ended, notes: Sequence[str] = ()
     ) -> CommandResult:
         """How a command went. The log is kept only where not all of it is shown."""
+        sandbox = confinement()
+        open_ = () if sandbox.confined else (f"unconfined: {sandbox.missing}",)
         restored = execution.git.restore() if execution.git else []
         put_back = (f"put back, since git would obey it: {name}" for name in restored)
         output = excerpt(execution.log)
@@ -141,54 +142,32 @@ class Terminal:
             total_bytes=output.total_bytes,
             full_output=str(execution.log) if output.truncated else "",
             seconds=round(time.monotonic() - execution.started, 3),
-            notes=(*execution.notes, *put_back, *notes),
+            notes=(*open_, *put_back, *notes),
         )
 
-    def _start(
-        self,
-        words: Sequence[str] | str,
-        folder: Path,
-        environment: Mapping[str, str],
-        output: BinaryIO,
-        deadline_s: float,
-        writable: Sequence[Path],
-    ) -> Running:
-        limits, abi = self.limits, confinement().abi
-        if has_warden() and not isinstance(words, str):
-            from grok_agent.tools.warded import Warded
-
-            return Warded.start(
-                words,
-                cwd=folder,
-                environment=environment,
-                output=output,
-                deadline_s=deadline_s,
-                limits=limits,
-                fence=fence(writable, self.workspace.root),
-                abi=abi,
-            )
-        return Group.start(
-            words,
-            cwd=folder,
-            environment=environment,
-            output=output,
-            deadline_s=deadline_s,
-            max_output_bytes=limits.max_output_bytes,
-        )
-
-    def _require_leave_here(self, command: str, folder: Path) -> None:
-        """A command that reads only in the root may do more in another folder."""
-        if self.workspace.permission != "all" and reading_argv(command, self.workspace):
+    def _reading_argv(self, command: str, folder: Path) -> tuple[str, ...] | None:
+        argv = reading_argv(command, _Folder(self.workspace, folder))
+        # Leave was given for the root; elsewhere the same words may lead outside.
+        elsewhere = folder != self.workspace.root and self.workspace.permission != "all"
+        if argv is None and elsewhere and reading_argv(command, self.workspace):
             raise ToolError(
                 f"In {self._shown(folder)} that command leads out of the workspace.",
                 next_step="Name files inside the workspace, relative to this folder.",
             )
+        return argv
 
     def _box(self) -> Path:
         """The folder that commands have for themselves."""
         box = self.workspace.scratch / "box"
         (box / "tmp").mkdir(parents=True, exist_ok=True)
         return box
+
+    def _folder(self) -> Path:
+        """The working folder; the root when that has gone, or became a link, meanwhile."""
+        folder = self.state.folder
+        if Path(os.path.realpath(folder)) != folder or not folder.is_dir():
+            self.state.folder = self.workspace.root
+        return self.state.folder
 
     def _follow(self, execution: Execution) -> tuple[str, ...]:
         """Stay in the folder in which the shell ended, if it lies in the workspace."""
@@ -214,11 +193,6 @@ class _Folder:
 
     def leaving_links(self) -> list[str]:
         return self._workspace.leaving_links()
-
-
-def has_warden() -> bool:
-    """True where commands run under a warden, confined or not."""
-    return sys.platform == "linux" and bool(sys.executable)
 
 
 def _not_started(error: Exception) -> ToolError:

@@ -65,6 +65,7 @@ class Warded:
             "max_file_bytes": limits.max_file_bytes,
             "max_memory_bytes": limits.max_memory_bytes,
             "max_tasks": limits.max_tasks,
+            "listable": list(fence.listable),
             "readable": list(fence.readable),
             "writable": list(fence.writable),
             "network": limits.network,

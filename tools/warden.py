@@ -2,35 +2,42 @@
 
 It runs beside the program, not in it, because it must become the parent of whatever the command
 leaves behind (``PR_SET_CHILD_SUBREAPER``), must fork from a single thread, and must end the
-command when the program itself dies. Linux only, and only the standard library, of it what loads
-fast: its start is paid by every command.
+command when the program itself dies. Linux only. Its start is paid by every command, so that its
+modules import only what loads fast: of the standard library neither typing, nor contextlib, nor
+pathlib, nor signal.
 
 It takes its orders, a dict by ``marshal``, from standard input, whose end means "stop":
 
 ``argv``, ``cwd``; ``log``, a descriptor for the output; ``deadline_s``; ``max_output_bytes``,
 ``max_file_bytes``, ``max_memory_bytes``, ``max_tasks`` (threads of all its processes);
-``readable``, ``writable``, ``network``; ``abi`` (of Landlock; 0 leaves the command unconfined).
+``listable``, ``readable``, ``writable``, ``network``; ``abi`` (of Landlock; 0 leaves the command
+unconfined).
 
 It writes its report, likewise, to standard output: ``status`` (exit code; None when killed),
 ``killed`` (why, or ""), ``output_bytes``, ``error`` ("" unless the command could not be started).
 """
 
+from __future__ import annotations
+
+import _thread
 import ctypes
 import errno
 import marshal
 import os
 import select
-import signal
 import sys
 import time
-from contextlib import suppress
-from typing import Any, NoReturn
 
-from grok_agent.tools import seccomp
-from grok_agent.tools.confined_start import Orders, start
-from grok_agent.tools.processes import available_memory, descendants, memory_of, tasks_of
+from grok_agent.tools.confined_start import start
+from grok_agent.tools.file_calls import FORMS, change_metadata
+from grok_agent.tools.processes import available_memory, descendants, memory_of, send, tasks_of
+from grok_agent.tools.socket_calls import SOCKET_CALLS, Sockets
 
-Report = dict[str, Any]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
+    from grok_agent.tools.listener import Call, Listener
 
 GRACE_S = 1.0  # between SIGTERM and SIGKILL
 TICK_S = 0.05  # between two looks at memory, disk and tasks
@@ -38,6 +45,7 @@ CHUNK = 1 << 18
 LEAST_MEMORY, LEAST_DISK = 512 << 20, 256 << 20  # bytes left to everybody else
 CONTROL = 0
 PR_SET_CHILD_SUBREAPER = 36
+SIGKILL, SIGTERM, SIGCONT = 9, 15, 18
 
 
 def main() -> NoReturn:
@@ -54,17 +62,18 @@ def main() -> NoReturn:
 class Warden:
     """One command, from its start to the end of its last process."""
 
-    def __init__(self, orders: Orders) -> None:
+    def __init__(self, orders: dict[str, Any]) -> None:
         self.orders = orders
         self.written = 0
         self.tasks = 1
+        self.sockets = Sockets(orders["writable"], network=orders["network"])
         self.ending = False
         self.output_open = True
         self.status: int | None = None
         self.disk_at_start = self._free_disk()
         self.memory_at_start = available_memory()
 
-    def run(self) -> Report:
+    def run(self) -> dict[str, Any]:
         """Start it, watch it, end all that it started. Raises OSError when it cannot start."""
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         os.set_inheritable(self.orders["log"], False)
@@ -148,19 +157,34 @@ class Warden:
         return ""
 
     def _free_disk(self) -> int:
-        status = os.statvfs(self.orders["cwd"])
-        return status.f_bavail * status.f_frsize
+        """Bytes free where the command writes, on the fuller of the file systems."""
+        free = []
+        for path in (self.orders["cwd"], *self.orders["writable"][:2]):
+            status = os.statvfs(path)
+            free.append(status.f_bavail * status.f_frsize)
+        return min(free)
 
-    def _answer(self, listener: seccomp.Listener) -> None:
+    def _answer(self, listener: Listener) -> None:
         call = listener.receive()
         if call is None:
             return
         if self.ending:
-            listener.refuse(call, errno.EPERM)
+            listener.answer(call, errno.EPERM)
+        elif call.name in FORMS:
+            listener.answer(call, change_metadata(call, self.orders["writable"]))
+        elif call.name in SOCKET_CALLS:
+            _thread.start_new_thread(self._answer_socket, (listener, call))  # it may take long
         elif self._may_have_another_task():
             listener.let(call)
         else:
-            listener.refuse(call, errno.EAGAIN)
+            listener.answer(call, errno.EAGAIN)
+
+    def _answer_socket(self, listener: Listener, call: Call) -> None:
+        code = self.sockets.carry_out(call)
+        if code is None:
+            listener.let(call)
+        else:
+            listener.answer(call, code)
 
     def _may_have_another_task(self) -> bool:
         """Count each new task; look how many have ended only when that makes too many."""
@@ -179,11 +203,11 @@ class Warden:
         self.poller.unregister(CONTROL)
         until = time.monotonic() + GRACE_S
         left = descendants(os.getpid())
-        for number in (signal.SIGTERM, signal.SIGCONT):
-            _send(number, left)
+        for number in (SIGTERM, SIGCONT):
+            send(number, left)
         while self._reap():
             if time.monotonic() >= until:
-                _send(signal.SIGKILL, descendants(os.getpid()))
+                send(SIGKILL, descendants(os.getpid()))
             self._poll(0.01)
         while self.output_open and self.output in self._poll(0):
             pass
@@ -199,9 +223,3 @@ class Warden:
                     self.status = os.waitstatus_to_exitcode(status)
         except ChildProcessError:
             return False
-
-
-def _send(number: int, pids: list[int]) -> None:
-    for pid in pids:
-        with suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, number)

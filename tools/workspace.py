@@ -19,6 +19,7 @@ from grok_agent.tools.changes import Changes
 from grok_agent.tools.guard import Folder, leaving_links, locate
 from grok_agent.tools.permission import Decision, Mode
 from grok_agent.tools.ripgrep import list_files
+from grok_agent.tools.sandbox import Limits
 from grok_agent.tools.textfile import TextFile, decode, digest_of, encode
 
 MAX_FILE_BYTES = 64_000_000
@@ -30,7 +31,8 @@ class Workspace:
     ``root`` must be a folder; ``permission`` is ``"plan"`` (read only), ``"ask"`` (edits and
     commands ask), ``"edits"`` (edits run, commands that may write ask) or ``"all"``.
     ``max_file_bytes`` bounds what is read as text. ``scratch`` is a folder outside the root for
-    full outputs; by default a temporary one, removed with the workspace.
+    full outputs; by default a temporary one, removed with the workspace. ``limits`` are those of
+    the commands that run here.
     Raises SettingsError for a root or mode that cannot be used. Thread-safe.
     """
 
@@ -41,6 +43,7 @@ class Workspace:
         *,
         max_file_bytes: int = MAX_FILE_BYTES,
         scratch: Path | None = None,
+        limits: Limits | None = None,
     ) -> None:
         self.root = _existing_folder(root)
         if permission not in permissions.MODES:
@@ -50,6 +53,7 @@ class Workspace:
             )
         self.permission: Mode = permission
         self.max_file_bytes = max_file_bytes
+        self.limits = limits or Limits()
         self._scratch = scratch and Path(os.path.realpath(scratch))
         self._changes = Changes(self.root, lambda: list_files(self.root))
         self._digests: dict[Path, str] = {}
