@@ -113,7 +113,7 @@ def run_repository_job(
         model(),
         workspace,
         job=job,
-        budget=_budget(settings),
+        budget=budget_of(settings),
         check=check,
         sweep="auto" if sweep is None else "always" if sweep else "never",
         way=Way(kept_dir=settings.state_dir / KEPT_FOLDER),
@@ -142,11 +142,11 @@ def run_prompt(
     for image in images:
         prepare(image)  # an unusable picture ends the command before anything is sent
     show = console.reporter(as_json=as_json, as_jsonl=as_jsonl)
-    with PromptLibrary(settings.library_place) as library:
+    with PromptLibrary(settings.state_dir / "library.sqlite3") as library:
         graph = prompt_agent(
             model(),
             library=library,
-            budget=_budget(settings),
+            budget=budget_of(settings),
             journal_dir=settings.state_dir / "runs",
             on_event=show.event,
         )
@@ -240,7 +240,8 @@ def _permission(given: str | None, job: str) -> Any:
     return given
 
 
-def _budget(settings: "Settings") -> "Budget":
+def budget_of(settings: "Settings") -> "Budget":
+    """Where a run with these settings ends at the latest."""
     from grok_agent.graphs.state import Budget
 
     return Budget(
@@ -266,7 +267,7 @@ def _finish(
     journal = settings.state_dir / "runs" / run_id / "journal.jsonl"
     console.print_outcome(
         outcome,
-        places={"journal": journal, "library": settings.library_place},
+        places={"journal": journal, "library": settings.state_dir / "library.sqlite3"},
         as_json=as_json,
         as_jsonl=as_jsonl,
     )
