@@ -142,7 +142,7 @@ def run_prompt(
     for image in images:
         prepare(image)  # an unusable picture ends the command before anything is sent
     show = console.reporter(as_json=as_json, as_jsonl=as_jsonl)
-    with PromptLibrary(settings.state_dir / "library.sqlite3") as library:
+    with PromptLibrary(settings.library_place) as library:
         graph = prompt_agent(
             model(),
             library=library,
@@ -267,7 +267,7 @@ def _finish(
     journal = settings.state_dir / "runs" / run_id / "journal.jsonl"
     console.print_outcome(
         outcome,
-        places={"journal": journal, "library": settings.state_dir / "library.sqlite3"},
+        places={"journal": journal, "library": settings.library_place},
         as_json=as_json,
         as_jsonl=as_jsonl,
     )
