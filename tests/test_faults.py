@@ -63,6 +63,7 @@ TABLE = [
     (503, error("当前分组下对于模型 x 无可用渠道", None, "one_api_error"), UnknownModelError),
     (400, error("Invalid model name passed in model=x", "400"), UnknownModelError),
     (404, error("No endpoints found for x.", 404), UnknownModelError),
+    (400, error("x-ai/grok-9 is not a valid model ID", 400), UnknownModelError),
     # bad parameter
     (400, xai("Client specified an invalid argument", "Model x does not support parameter stop."),
      BadRequestError),
@@ -82,6 +83,8 @@ TABLE = [
     (403, xai(NO_PERMISSION, "Your team may not use this model."), PermissionRefusedError),
     (403, error("", "bad_response_status_code"), PermissionRefusedError),
     (403, error("openai error: undefined"), PermissionRefusedError),
+    (403, "", PermissionRefusedError),
+    (403, error("用户已被封禁", None, "new_api_error"), PermissionRefusedError),
     (500, error("blocked", "access_denied"), PermissionRefusedError),
     (403, "<html><title>Just a moment...</title></html>", PermissionRefusedError),
     # money
@@ -97,6 +100,7 @@ TABLE = [
     (429, error(SATURATED, "insufficient_quota"), OutOfFundsError),
     (429, error("You exceeded your quota", "project_spend_limit_exceeded"), OutOfFundsError),
     (429, error("", "credit_balance_exhausted"), OutOfFundsError),
+    (429, error("", "organization_usage_limit_exceeded"), OutOfFundsError),
     # rate
     (429, xai("Some resource has been exhausted", "Too many requests for team t."),
      RateLimitedError),
@@ -129,6 +133,7 @@ TABLE = [
     (400, error("", "prompt_blocked"), ContentRefusedError),
     (403, error("litellm.APIError: {'error': '" + BIO + "'}", "403", "permission_error"),
      ContentRefusedError),
+    (403, error("x-ai error: " + BIO, None, NO_PERMISSION), ContentRefusedError),
     (403, error("Your input was flagged", 403, metadata={"reasons": ["x"], "flagged_input": "y"}),
      ContentRefusedError),
     # no gateway
@@ -283,6 +288,14 @@ def test_retry_after_a_date() -> None:
     seconds = retry_after({"retry-after": later})
     assert seconds is not None
     assert 60 < seconds <= 90
+
+
+def test_a_date_is_read_by_the_gateways_clock() -> None:
+    """Ours may be wrong, and may be set while a request is under way."""
+    now = datetime(2001, 1, 1, tzinfo=UTC)
+    until = format_datetime(now + timedelta(seconds=90), usegmt=True)
+    assert retry_after({"retry-after": until, "date": format_datetime(now, usegmt=True)}) == 90
+    assert retry_after({"retry-after": until, "date": "noon"}) == 0, "long ago by our clock"
 
 
 def test_a_402_that_may_be_waited_out_is_no_lack_of_money() -> None:

@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -141,20 +142,33 @@ async def test_keep_alives_do_not_hold_an_asynchronous_stream_open() -> None:
         [chunk async for chunk in model.astream("go")]
 
 
+@pytest.mark.parametrize("sign", [{"choices": []}, {"choices": [{"delta": {"content": ""}}]}])
+def test_pieces_without_content_do_not_hold_it_open_either(sign: Any) -> None:
+    def signs() -> Iterator[bytes]:
+        while True:
+            yield sse([sign], end=b"")
+            time.sleep(0.02)
+
+    model = over_pieces(signs(), timeout=0.1)
+    with pytest.raises(UnreachableError, match="no answer in time"):
+        streamed(model)
+
+
 def over(body: bytes, kind: str = "text/event-stream; charset=utf-8") -> ChatGrokBuild:
     """A model behind a gateway that always answers with ``body``."""
     return over_pieces([body], kind)
 
 
-def over_pieces(pieces: Iterable[bytes], kind: str = "text/event-stream") -> ChatGrokBuild:
+def over_pieces(
+    pieces: Iterable[bytes], kind: str = "text/event-stream", **options: Any
+) -> ChatGrokBuild:
     def answer(request: httpx2.Request) -> httpx2.Response:
         return httpx2.Response(200, headers={"content-type": kind}, content=iter(pieces))
 
     transport = httpx2.MockTransport(answer)
     http_client = httpx2.Client(transport=transport)
-    return ChatGrokBuild(
-        base_url="http://gateway.invalid/v1", api_key="k", http_client=http_client, max_retries=0
-    )
+    own = {"base_url": "http://gateway.invalid/v1", "api_key": "k", "http_client": http_client}
+    return ChatGrokBuild(**own, max_retries=0, **options)
 
 
 def sse(chunks: list[Any], end: bytes = b"data: [DONE]\n\n") -> bytes:

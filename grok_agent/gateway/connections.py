@@ -21,6 +21,7 @@ import openai.resources.chat.chat  # loaded by the first client otherwise
 from openai import DEFAULT_CONNECTION_LIMITS
 
 from grok_agent.errors import SettingsError
+from grok_agent.gateway.bounded import bound, bound_async
 
 KEEP_ALIVE = ((socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),)
 """Reasoning may leave a connection silent for minutes; probes keep the path through NAT open."""
@@ -52,7 +53,8 @@ def sync_client() -> httpx2.Client:
 @cache
 def async_client() -> httpx2.AsyncClient:
     """The client that all asynchronous calls of this process share, in whatever event loop."""
-    return openai.DefaultAsyncHttpxClient(transport=PoolPerLoop())
+    hooks = {"response": [bound_async]}
+    return openai.DefaultAsyncHttpxClient(transport=PoolPerLoop(), event_hooks=hooks)
 
 
 class PoolPerLoop(httpx2.AsyncBaseTransport):
@@ -87,12 +89,14 @@ async def _closing_at_the_end(pool: httpx2.AsyncClient) -> AsyncGenerator[None]:
 
 
 def _new_pool() -> httpx2.Client:
+    hooks = {"response": [bound]}
     if getproxies():  # a transport of our own would pass the proxies of the environment by
-        return openai.DefaultHttpxClient(verify=tls_context())
+        return openai.DefaultHttpxClient(verify=tls_context(), event_hooks=hooks)
     return openai.DefaultHttpxClient(
+        event_hooks=hooks,
         transport=httpx2.HTTPTransport(
             verify=tls_context(), limits=DEFAULT_CONNECTION_LIMITS, socket_options=KEEP_ALIVE
-        )
+        ),
     )
 
 

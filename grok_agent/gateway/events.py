@@ -1,36 +1,21 @@
 """Server-sent events out of the bytes of a response, however they are split on the way."""
 
-from time import monotonic
-
 _DONE = b"[DONE]"
 _BOM = b"\xef\xbb\xbf"
 
 
 class Events:
-    """Takes the bytes as they come and gives out the data of each finished event.
+    """Takes the bytes as they come and gives out the data of each finished event, no comments."""
 
-    ``gap_s`` is the longest time in seconds between two events. Comments, which relays send to
-    keep a connection open, do not count: they would keep a socket's own time-out from ever firing.
-    """
-
-    def __init__(self, gap_s: float | None) -> None:
+    def __init__(self) -> None:
         self.done = False
-        self._gap_s = gap_s
-        self._last = monotonic()
         self._rest = b""
         self._data: list[bytes] = []
 
     def feed(self, received: bytes) -> list[bytes]:
-        """The data of the events that ``received`` completes, up to ``[DONE]``.
-
-        Raises TimeoutError when ``gap_s`` has passed without an event.
-        """
+        """The data of the events that ``received`` completes, up to ``[DONE]``."""
         *lines, self._rest = (self._rest + received).split(b"\n")
         events = [event for line in lines if (event := self._take(line.rstrip(b"\r")))]
-        if events:
-            self._last = monotonic()
-        elif self._gap_s is not None and monotonic() - self._last > self._gap_s:
-            raise TimeoutError(f"no event within {self._gap_s:g} s")
         if _DONE in events:
             self.done = True
             return events[: events.index(_DONE)]

@@ -170,7 +170,8 @@ RULES: tuple[Rule, ...] = (
         statuses=(None, 400, 404, 500, 503),
         codes=r"model_not_found",
         words=r"无可用渠道|invalid model name|unknown model|model not found|no endpoints found"
-        r"|model\W+\S+ (was |is )?not (found|available)|model .{0,80}does not exist",
+        r"|not a valid model|model\W+\S+ (was |is )?not (found|available)"
+        r"|model .{0,80}does not exist",
     ),
     Rule(AuthenticationError, statuses=(401,)),
     Rule(

@@ -77,9 +77,8 @@ class Moderation:
         with self._lock:
             for file in self._files.values():
                 self._why |= file.new_lines()
-            known = next((each for each in fingerprints(payload) if each in self._why), None)
-            if known is not None:
-                raise _refused_before(self._why[known])
+            if self._why:  # a fingerprint of many pictures takes its time
+                self._require_new(payload)
             self._check_breaker()
 
     def refused(self, payload: Mapping[str, Any], error: ContentRefusedError | None = None) -> None:
@@ -100,6 +99,11 @@ class Moderation:
         with self._lock:
             self._why.clear()
             self._recent.clear()
+
+    def _require_new(self, payload: Mapping[str, Any]) -> None:
+        known = next((each for each in fingerprints(payload) if each in self._why), None)
+        if known is not None:
+            raise _refused_before(self._why[known])
 
     def _check_breaker(self) -> None:
         if len(self._recent) < (self._recent.maxlen or 0):

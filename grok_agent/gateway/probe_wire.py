@@ -170,7 +170,7 @@ class Wire:
         )
 
     def _streamed(self, response: httpx2.Response, asked: Asked, began: float) -> Seen:
-        assembly, events = Assembly(self.target, asked), Events(PATIENCE_S)
+        assembly, events = Assembly(self.target, asked), Events()
         text, reasoning, first_s = "", "", 0.0
         for received in response.iter_bytes():
             self._limit(began, len(text))

@@ -34,8 +34,8 @@ class Received:
         self._asked = Asked.of(job.payload)
         self.assembly = Assembly(job.target, self._asked)
         self._job = job
-        self._began = monotonic()
-        self._events = Events(job.terms.gap_s)
+        self._began = self._latest = monotonic()
+        self._events = Events()
         self._asks_for_stream = bool(job.payload.get("stream"))
         self._is_streamed = self._asks_for_stream
         self._has_head = self._is_billed = False
@@ -59,10 +59,15 @@ class Received:
     def feed(self, part: bytes) -> Iterator[Json]:
         """The pieces of the answer that the next bytes complete."""
         self._watch(part)
-        if self._is_streamed:
-            yield from self.assembly.read(self._events.feed(part))
-        else:
+        if not self._is_streamed:
             self._body += part
+            return
+        brings_nothing = True
+        for piece in self.assembly.read(self._events.feed(part)):
+            yield piece
+            brings_nothing, self._latest = False, monotonic()
+        if brings_nothing:
+            self._require_progress()
 
     def rest(self) -> Iterator[Json]:
         """The whole answer as one piece of a stream, where it came as a single body."""
@@ -124,6 +129,12 @@ class Received:
             raise TimeoutError(f"the answer was not finished within {limit:g} s")
         self._size += len(part)
         self._require_room(self._size)
+
+    def _require_progress(self) -> None:
+        """Raise TimeoutError where only signs of life come, which keep a socket's time-out away."""
+        limit = self._job.terms.gap_s
+        if limit is not None and monotonic() - self._latest > limit:
+            raise TimeoutError(f"no piece of the answer within {limit:g} s")
 
     def _require_room(self, size: int) -> None:
         if size > MAX_BODY_BYTES:

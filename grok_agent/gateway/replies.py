@@ -66,7 +66,10 @@ def read_error(content: object) -> Reply:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait as the headers ask, from milliseconds, seconds or a date; None if unclear."""
+    """Seconds to wait as the headers ask, from milliseconds, seconds or a date; None if unclear.
+
+    A date is read by the gateway's own clock where it tells its time: the one here may be wrong.
+    """
     for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         value = headers.get(name, "")
         try:
@@ -74,8 +77,14 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         except ValueError:
             continue
         return seconds if 0 <= seconds < 1e9 else None
+    until = _timestamp(headers.get("retry-after", ""))
+    now = _timestamp(headers.get("date", "")) or time()
+    return None if until is None else max(0.0, until - now)
+
+
+def _timestamp(date: str) -> float | None:
     try:
-        return max(0.0, parsedate_to_datetime(headers.get("retry-after", "")).timestamp() - time())
+        return parsedate_to_datetime(date).timestamp()
     except (ValueError, TypeError, OverflowError):
         return None
 
