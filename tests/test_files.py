@@ -12,7 +12,8 @@ from unittest import mock
 import pytest
 
 from grok_agent.context.files import UnreadableFileError, dated, read_text, snapshot, walk
-from grok_agent.errors import SettingsError
+from grok_agent.errors import SettingsError, ToolError
+from grok_agent.tools import ripgrep
 from grok_agent.tools.ripgrep import list_files
 
 LONG_AGO_NS = 1_600_000_000_000_000_000
@@ -348,3 +349,38 @@ def test_a_file_of_many_megabytes_is_hashed_in_parts(tmp_path: Path) -> None:
     write(tmp_path, "big.csv", data)
     (seen,) = snapshot(tmp_path)
     assert (seen.kind, seen.digest) == ("data", sha256(data).hexdigest())
+
+
+def test_a_file_that_turns_out_binary_is_no_source(tmp_path: Path) -> None:
+    write(tmp_path, "blob.py", b"x = 1\n" * 5_000 + b"\0\1\2")
+    (seen,) = snapshot(tmp_path)
+    assert (seen.kind, seen.encoding, seen.digest) == ("binary", "", "")
+
+
+@pytest.mark.parametrize("date_ns", [-1, (1 << 63) + 5, 3 * 10**18])
+def test_files_from_other_times(tmp_path: Path, date_ns: int) -> None:
+    os.utime(write(tmp_path, "a.py"), ns=(date_ns, date_ns))
+    first = snapshot(tmp_path)
+    assert snapshot(tmp_path) == first
+    assert read_text(tmp_path, first[0]) == "text\n"
+
+
+def test_a_pipe_for_an_ignore_file_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / ".grokignore")
+    write(tmp_path, "a.py")
+    assert names(tmp_path) == ["a.py"]
+
+
+def test_a_listing_that_hangs_ends_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkfifo(tmp_path / ".gitignore")  # ripgrep waits for its end
+    monkeypatch.setattr(ripgrep, "LIST_DEADLINE_S", 0.2)
+    with pytest.raises(ToolError, match="took longer"):
+        ripgrep.list_files(tmp_path)
+
+
+def test_a_file_without_end_has_no_text(tmp_path: Path) -> None:
+    path = write(tmp_path, "huge.txt")
+    os.truncate(path, 10 << 30)  # sparse: it takes no room on the disk
+    (seen,) = walk(tmp_path)
+    with pytest.raises(UnreadableFileError, match="too large"):
+        read_text(tmp_path, seen)

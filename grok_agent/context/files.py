@@ -15,6 +15,9 @@ from grok_agent.context.listing import list_names
 from grok_agent.context.stat_cache import Look, Stamp, StatCache, now_ns
 from grok_agent.errors import GrokAgentError
 
+MAX_TEXT_BYTES = 64 << 20
+"""Larger files have no text here: many times what any request holds."""
+
 _BATCH = 512
 _CHUNK_BYTES = 1 << 20
 _FLAGS = os.O_RDONLY | sum(
@@ -48,16 +51,17 @@ class DatedFile(RepoFile):
     digest: str
 
 
+Reason = Literal["vanished", "changed", "unreadable", "binary", "too large"]
+"""Why a file has no text; ``changed``: its size or time is not the one that the walk saw."""
+
+
 class UnreadableFileError(GrokAgentError):
-    """A file could not be read as the walk saw it; whoever packs it lists it as left out.
+    """A file could not be read as the walk saw it; whoever packs it lists it as left out."""
 
-    ``reason`` is ``vanished``, ``changed`` (its size or time), ``unreadable`` or ``binary``.
-    """
-
-    def __init__(
-        self, path: str, reason: Literal["vanished", "changed", "unreadable", "binary"]
-    ) -> None:
-        super().__init__(f"{path!r} cannot be read: {reason}.", next_step="Walk the folder again.")
+    def __init__(self, path: str, reason: Reason) -> None:
+        super().__init__(
+            f"{path!r} has no text: {reason}.", next_step="Leave it out, or walk the folder again."
+        )
         self.path = path
         self.reason = reason
 
@@ -88,8 +92,11 @@ def read_text(root: Path, file: RepoFile) -> str:
     """The text of ``file`` with its own line ends, without byte order mark.
 
     Bytes that the encoding does not know become U+FFFD. Raises UnreadableFileError when the file
-    vanished, was exchanged or changed since the walk, may not be read, or is binary.
+    vanished, was exchanged or changed since the walk, may not be read, is binary, or has more than
+    64 MB.
     """
+    if file.size > MAX_TEXT_BYTES:
+        raise UnreadableFileError(file.path, "too large")
     try:
         descriptor = os.open(Path(root) / file.path, _FLAGS)
         try:
@@ -173,6 +180,8 @@ def _look_at(root: Path, path: str, stamp: Stamp, *, with_digest: bool) -> Look:
     except OSError:
         return Look(stamp, 0, classify(path, b""), BINARY, "")
     kind = classify(path, start[:HEAD_BYTES])
+    if encoding == BINARY and kind != "secret":
+        kind = "binary"  # told by what follows the first bytes
     return Look(stamp, read_ns if settled else 0, kind, encoding, digest)
 
 

@@ -37,16 +37,11 @@ def ripgrep() -> str:
 def walk_options(root: Path) -> list[str]:
     """Options for a ripgrep run in ``root``: the files that git would see, without links.
 
-    Hidden files are in, version control's own data is out, and so is what ``.grokignore`` names.
+    Version control's own data is out, and so is what ``.grokignore`` names.
     Outside a git repository ``.gitignore`` files count too, but only those below ``root``.
     """
-    options = [
-        "--no-config",
-        "--no-ignore-dot",
-        "--color=never",
-        "--no-follow",
-        "--no-ignore-messages",
-    ]
+    options = ["--no-config", "--color=never", "--no-follow"]
+    options += ["--no-ignore-dot", "--no-ignore-messages"]
     options += [f"--glob=!{name}" for name in _VERSION_CONTROL]
     if not any((folder / ".git").exists() for folder in (root, *root.parents)):
         options += ["--no-require-git", "--no-ignore-parent"]
@@ -130,6 +125,8 @@ def _own_ignore_options(root: Path) -> list[str]:
     """Globs win over exceptions (``!name``) in a ``.gitignore``, but know none themselves."""
     path = root / OWN_IGNORE_FILE
     try:
+        if not path.is_file():  # a pipe would never end
+            return []
         lines = os.fsdecode(path.read_bytes().removeprefix(b"\xef\xbb\xbf")).splitlines()
     except OSError:
         return []

@@ -111,7 +111,7 @@ class StatCache:
                 )
                 connection.executemany(
                     "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    (_row(path, look) for path, look in looks),
+                    [_row(path, look) for path, look in looks if _fits(look.stamp)],
                 )
         except SettingsError as error:
             self._give_up(error)
@@ -145,6 +145,11 @@ def _key(path: str) -> bytes:
 
 def _path(key: bytes) -> str:
     return os.fsdecode(key.replace(b"\0", b"/"))
+
+
+def _fits(stamp: Stamp) -> bool:
+    """Whether SQLite holds it: some file systems know dates beyond the year 2262."""
+    return max(map(abs, stamp)) < 1 << 63
 
 
 def _row(path: str, look: Look) -> tuple[bytes | int | str, ...]:
