@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from html import unescape
 from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -79,9 +80,12 @@ def proven(findings: Iterable[Finding], lines_of: Callable[[str], Sequence[str] 
     the one nearest to the reported line is taken.
     """
     kept: dict[tuple[str, int, str], Finding] = {}
+    bare: dict[str, list[str]] = {}
     dropped = 0
     for finding in findings:
-        place = _place(finding, lines_of(finding.file))
+        if finding.file not in bare:
+            bare[finding.file] = [_bare(escaped(line)) for line in lines_of(finding.file) or ()]
+        place = _place(finding, bare[finding.file])
         if place is None:
             dropped += 1
         else:
@@ -104,15 +108,14 @@ def as_line(finding: Mapping[str, Any]) -> str:
     return f"[{finding['severity']}] {place} {finding['what']}\n    > {quote}"
 
 
-def _place(finding: Finding, lines: Sequence[str] | None) -> int | None:
+def _place(finding: Finding, bare: Sequence[str]) -> int | None:
     """The 1-based line at which the quote begins, None for none.
 
     A line that the quote is the whole of comes before lines that hold it, then the nearest.
     """
     wanted = [text for line in finding.quote.splitlines() if (text := _bare(line))]
-    if lines is None or not wanted:
+    if not wanted:
         return None
-    bare = [_bare(escaped(line)) for line in lines]
     at = finding.line - 1
     if sum(map(len, wanted)) < MIN_QUOTE_CHARS:
         return finding.line if 0 <= at < len(bare) and bare[at] == wanted[0] else None
@@ -144,7 +147,7 @@ def _mended(item: Any) -> Any:
     if not isinstance(item, Mapping):
         return item
     severity = str(item.get("severity") or "info").lower()
-    path = str(item.get("file") or "").strip().removeprefix("./")
+    path = unescape(str(item.get("file") or "")).strip().removeprefix("./")
     return {**item, "file": path, "severity": severity if severity in SEVERITIES else "info"}
 
 

@@ -8,8 +8,11 @@ from langchain_core.messages import AIMessage, AnyMessage
 from langchain_core.runnables import RunnableConfig
 
 from grok_agent.context.files import UnreadableFileError, read_text
+from grok_agent.context.pack_text import plain_name
+from grok_agent.context.shard_parts import Part
 from grok_agent.context.shard_text import escaped, lines_of
-from grok_agent.context.shards import LeftOut, Part, Shard, shard_text
+from grok_agent.context.shards import Shard, shard_text
+from grok_agent.context.spans import LeftOut
 from grok_agent.graphs.state import ending
 from grok_agent.graphs.sweep_ask import Asker
 from grok_agent.graphs.sweep_findings import REPORT_TOOL, Finding, as_line, proven, read_report
@@ -95,14 +98,14 @@ class Reader:
 def _shard(question: Question, files: str) -> str:
     place = f"{question['number'] + 1} of {question['of']}"
     carried = question["carried"]
-    notes = f"<notes>\n{escaped(carried)}\n</notes>\n" if carried else ""
+    notes = f"<notes>\n{escaped(carried)}</notes>\n" if carried else ""
     return f'{notes}<shard number="{place}">\n{files}</shard>'
 
 
 def _results(question: Question) -> str:
     place = f"{question['number'] + 1} of {question['of']}"
     results = escaped("\n\n".join(question["texts"]))
-    return f'<results level="{question["level"]}" number="{place}">\n{results}\n</results>'
+    return f'<results level="{question["level"]}" number="{place}">\n{results}</results>'
 
 
 class _Lines:
@@ -112,7 +115,7 @@ class _Lines:
         self._root = root
         self._parts: dict[str, list[Part]] = {}
         for part in shard.parts if shard else ():
-            self._parts.setdefault(escaped(part.path), []).append(part)
+            self._parts.setdefault(plain_name(part.path), []).append(part)
         self._known: dict[str, list[str] | None] = {}
 
     def __call__(self, path: str) -> Sequence[str] | None:

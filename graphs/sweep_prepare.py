@@ -3,20 +3,22 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
+from pathlib import Path
 
 from langchain_core.messages import AnyMessage
 
 from grok_agent.context.rank import rank_files
+from grok_agent.context.repo_map import repo_map
+from grok_agent.context.rules import rules
 from grok_agent.context.shards import ShardPlan, plan_shards
-from grok_agent.context.tokens import count
 from grok_agent.gateway.ledger import Usage, price
-from grok_agent.graphs.survey import survey
 from grok_agent.graphs.sweep_ask import Frame
 from grok_agent.graphs.sweep_estimate import OUTPUT_TOKENS, Estimate, estimate
 from grok_agent.graphs.sweep_reduce import cap_of
 from grok_agent.tools.workspace import Workspace
 
-MAX_LEAD_TOKENS = 10_000
+MAX_RULES_TOKENS = 2_000
+MAX_MAP_TOKENS = 6_000
 MAX_NOTES_TOKENS = 1_500
 """Of what a sequential sweep carries from one shard to the next."""
 FIRST = 30
@@ -72,7 +74,7 @@ def prepare(
     when there is no room for files; a larger ``max_input_tokens`` mends it.
     """
     most = room_for(frame, said) - carries * MAX_NOTES_TOKENS
-    lead = _lead(workspace, min(MAX_LEAD_TOKENS, most // 8))
+    lead = _lead(workspace.root, most // 10)
     # A question may be answered before the budget for all shards is spent.
     first = rank_files(workspace.root, str(said[-1].text), FIRST) if frame.job == "ask" else ()
     plan = plan_shards(workspace.root, max_tokens=most, lead=lead, first=first)
@@ -85,7 +87,7 @@ def room_for(frame: Frame, said: Sequence[AnyMessage]) -> int:
     return frame.max_tokens - frame.size(said, "") - TAG_TOKENS
 
 
-def _lead(workspace: Workspace, most: int) -> str:
-    """What each request begins with: the repository at a glance; "" where there is no room."""
-    text = survey(workspace) + "\n\n"
-    return text if count(text) <= most else ""
+def _lead(root: Path, most: int) -> str:
+    """What each request begins with: the project's rules, and a map of its signatures."""
+    own = rules(root, min(MAX_RULES_TOKENS, most // 2))
+    return own.text + repo_map(root, min(MAX_MAP_TOKENS, most - own.tokens)).text

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from grok_agent.context.shards import LeftOut
+from grok_agent.context.spans import LeftOut
 from grok_agent.graphs.state import Stop, ending
 from grok_agent.graphs.sweep_findings import as_line, by_severity
 from grok_agent.graphs.sweep_prepare import Prepared

@@ -23,7 +23,7 @@ from grok_agent.offline.wire import ChatRequest, ToolCall, Turn
 THREAD: Any = {"configurable": {"thread_id": "thread-1"}}
 SMALL = Budget(max_input_tokens=5_000, max_usd=None)
 FUNCTION = "def {name}(a, b):\n    total = a + b * {number}\n    return total\n\n\n"
-FILE = re.compile(r'<file path="([^"]+)" lines="(\d+)-(\d+)"')
+FILE = re.compile(r'^<file path="([^"]+)".* lines="\d+-\d+">$', re.MULTILINE)
 
 
 def module(name: str, functions: int = 50) -> str:
@@ -123,7 +123,7 @@ def test_all_requests_share_their_beginning_and_their_conversation(repo: Path) -
     outcome = run(model, repo)
     texts = [last_text(request) for request in model.requests]
     lead = texts[0][: texts[0].index("<shard ")]
-    assert lead.startswith("<repository>")
+    assert lead.startswith("<repository_map>")
     assert all(text.startswith(lead) for text in texts)
     assert all(text.endswith("<user_query>\nLook for defects.\n</user_query>") for text in texts)
     assert len({str((each.messages[0], each.tools)) for each in model.requests}) == 1

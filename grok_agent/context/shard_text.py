@@ -1,16 +1,18 @@
-"""How a part of a file stands in a request: a tag with its place, and lines with their numbers."""
+"""How a part of a file stands in a shard: a tag with its place, and lines with their numbers.
+
+The tags and what is escaped are those of a packed context, so the tokens of parts add up exactly;
+see :mod:`grok_agent.context.pack_text`.
+"""
 
 import re
 from collections.abc import Sequence
-from xml.sax.saxutils import quoteattr
 
-TAGS = ("file", "shard", "notes", "results", "repository", "user_query")
-"""Tags of ours; file text that would open or end one is escaped."""
+from grok_agent.context.pack_text import FILE_END, guarded, quoted
+from grok_agent.context.tokens import count
 
 NUMBERED_EVERY = 10  # as read_file does: the model knows the form
 
-_OUR_TAG = re.compile(rf"<(?=\s*/?\s*(?:{'|'.join(TAGS)})\b)", re.IGNORECASE)
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+_OUR_TAG = re.compile(r"<(?=\s{0,9}/?\s{0,9}(?:shard|notes|results)\b)", re.IGNORECASE)
 _LINE_ENDS = re.compile(r"\r\n|\n")
 
 
@@ -20,7 +22,7 @@ def lines_of(text: str) -> list[str]:
     A lone carriage return ends a line only where the text has no line feed at all.
     """
     lines = _LINE_ENDS.split(text) if "\n" in text else text.split("\r")
-    return lines[:-1] if not lines[-1] else lines
+    return lines if lines[-1] else lines[:-1]
 
 
 def body_of(lines: Sequence[str], first_line: int) -> str:
@@ -34,16 +36,30 @@ def body_of(lines: Sequence[str], first_line: int) -> str:
     )
 
 
-def tagged(path: str, body: str, *, first_line: int, last_line: int, part: tuple[int, int]) -> str:
-    """``body`` between the tags that say where it stands; ``part`` is (number from 1, of)."""
-    number, of = part
-    which = f' part="{number} of {of}"' if of > 1 else ""
-    name = quoteattr(escaped(path))
-    return f'<file path={name} lines="{first_line}-{last_line}"{which}>\n{body}\n</file>\n'
-
-
 def escaped(text: str) -> str:
-    """``text`` as valid UTF-8 without control characters and without the tags of ours."""
-    text = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    text = _CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
-    return _OUR_TAG.sub("&lt;", text)
+    """``text`` with a line end at its end, and without tags that would end its frame."""
+    return _OUR_TAG.sub("&lt;", guarded(text))
+
+
+def block(path: str, first_line: int, last_line: int, number: int, of: int, body: str) -> str:
+    """``body`` between the tags that say where it stands, as part ``number`` (from 1) ``of`` it."""
+    return f"{_head(path, first_line, last_line, number, of)}{_joined(body)}{FILE_END}"
+
+
+def body_tokens(body: str) -> int:
+    """Tokens that ``body`` adds to a block."""
+    return count(_joined(body))
+
+
+def head_tokens(path: str, first_line: int, last_line: int, number: int, of: int) -> int:
+    """Tokens of a block without its body."""
+    return count(_head(path, first_line, last_line, number, of)) + count(FILE_END)
+
+
+def _head(path: str, first_line: int, last_line: int, number: int, of: int) -> str:
+    part = f' part="{number} of {of}"' if of > 1 else ""
+    return f'<file path={quoted(path)}{part} lines="{first_line}-{last_line}'
+
+
+def _joined(body: str) -> str:
+    return f'">\n{body}'

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from html import unescape
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -15,7 +16,7 @@ from grok_agent.offline.wire import ToolCall, Turn
 
 REPORT = "report_findings"
 FILE = re.compile(
-    r'^<file path="(?P<path>[^"\n]*)" lines="(?P<first>\d+)-\d+"(?P<part> part="[^"\n]*")?>\n'
+    r'^<file path="(?P<path>[^"\n]*)"(?P<part> part="[^"\n]*")? lines="\d+-\d+">\n'
     r"(?P<body>.*?)\n</file>$",
     re.MULTILINE | re.DOTALL,
 )
@@ -66,7 +67,7 @@ def _files(context: str) -> Iterator[File]:
         page = read_page(found["body"])
         if page:
             is_whole = found["part"] is None
-            yield File(found["path"], page.first, is_whole, page.lines)
+            yield File(unescape(found["path"]), page.first, is_whole, page.lines)
 
 
 def _defects(file: File) -> Iterator[dict[str, Any]]:
