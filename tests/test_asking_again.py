@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -107,6 +108,22 @@ def test_a_passing_fault_is_not_seen_by_the_caller(way: Way, kind: str) -> None:
     setup = Setup(Fault(kind, times=2))
     assert way(setup.model) == WORDS
     assert setup.sent == 3
+
+
+def test_answers_that_break_off_with_an_error_are_not_asked_for_without_end() -> None:
+    """Each of them costs, as a cut one does."""
+    setup = Setup(Fault("mid_stream_error", times=None), streaming=True)
+    with pytest.raises(OverloadedError, match="It was asked 5 times in"):
+        setup.model.invoke("go")
+    assert setup.sent == 5
+
+
+def test_the_last_of_many_errors_says_how_many() -> None:
+    setup = Setup(Fault("rate_limit", times=None, retry_after=80))
+    with pytest.raises(RateLimitedError) as caught:
+        setup.model.invoke("go")
+    assert re.search(r"It was asked \d+ times in 2\d\d s\. Wait 80 s, then", str(caught.value))
+    assert str(caught.value).count("It was asked") == 1
 
 
 @ways

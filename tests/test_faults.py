@@ -243,6 +243,13 @@ def test_an_unknown_model_is_named_with_those_on_offer() -> None:
         model.invoke("hi")
 
 
+def test_a_model_that_is_listed_and_not_served_is_not_offered_again() -> None:
+    unserved = error("当前分组下对于模型 grok-build-0.1 无可用渠道", None, "one_api_error")
+    model = offline_model(answering(503, unserved))
+    with pytest.raises(UnknownModelError, match=r"It lists the model.*to another: offline-planner"):
+        model.invoke("hi")
+
+
 async def test_an_unknown_model_is_named_in_asynchronous_calls_too() -> None:
     model = offline_model(OfflineGateway(models=("one",)), model="grok-9")
     with pytest.raises(UnknownModelError, match="one that it serves: one"):

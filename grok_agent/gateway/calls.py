@@ -65,9 +65,10 @@ def stream(
         except _FAILURES as error:
             failure = received.failure(error)
             if isinstance(failure, UnknownModelError):
-                failure = offering(failure, offered_models(client))
-            job.failed(send, failure, is_void=received.assembly.has_begun and not on_restart)
-            if received.assembly.has_begun and on_restart:
+                failure = offering(failure, job.target.model, offered_models(client))
+            has_begun = received.assembly.has_begun
+            job.failed(send, failure, has_begun=has_begun, may_restart=on_restart is not None)
+            if has_begun and on_restart:
                 on_restart(failure)
         finally:
             received.account()
@@ -102,9 +103,11 @@ async def stream_async(
         except _FAILURES as error:
             failure = received.failure(error)
             if isinstance(failure, UnknownModelError):
-                failure = offering(failure, await offered_models_async(client))
-            job.failed(send, failure, is_void=received.assembly.has_begun and not on_restart)
-            if received.assembly.has_begun and on_restart:
+                offered = await offered_models_async(client)
+                failure = offering(failure, job.target.model, offered)
+            has_begun = received.assembly.has_begun
+            job.failed(send, failure, has_begun=has_begun, may_restart=on_restart is not None)
+            if has_begun and on_restart:
                 await on_restart(failure)
         finally:
             received.account()

@@ -292,11 +292,20 @@ def classify(reply: Reply, target: Target) -> GatewayError:
     return found
 
 
+def asked_often(error: GatewayError, times: int, seconds: float) -> GatewayError:
+    """``error``, saying that it is the last of so many."""
+    error.what = f"{error.what} It was asked {times} times in {seconds:.0f} s."
+    error.args = (f"{error.what} {error.next_step}",)
+    return error
+
+
 def fault(kind: type[GatewayError], target: Target, reply: Reply) -> GatewayError:
     """An error of ``kind`` in words for a person, with what the gateway said."""
     headline, next_step = _WORDING[kind]
     what = headline.format(address=target.address, model=target.model)
     said = _quoted(reply, target.key)
+    if kind is RateLimitedError and reply.retry_after_s:
+        next_step = next_step.replace("Wait", f"Wait {reply.retry_after_s:.0f} s")
     return kind(
         f"{what} ({said})." if said else f"{what}.",
         next_step=next_step,
@@ -306,12 +315,17 @@ def fault(kind: type[GatewayError], target: Target, reply: Reply) -> GatewayErro
     )
 
 
-def offering(error: UnknownModelError, models: Sequence[str]) -> UnknownModelError:
+def offering(error: UnknownModelError, asked: str, models: Sequence[str]) -> UnknownModelError:
     """``error`` again, with the ``models`` that the gateway does serve in its next step."""
-    shown = ", ".join(models[:20]) + (f" and {len(models) - 20} more" if len(models) > 20 else "")
+    others = [model for model in models if model != asked]
+    shown = ", ".join(others[:20]) + (f" and {len(others) - 20} more" if len(others) > 20 else "")
+    next_step = f"Set GROK_MODEL to one that it serves: {shown}." if others else error.next_step
+    if asked in models:
+        why = "It lists the model, so perhaps not for this key or not now: ask its operator"
+        next_step = f"{why}, or set GROK_MODEL to another: {shown}." if others else f"{why}."
     return UnknownModelError(
         error.what,
-        next_step=f"Set GROK_MODEL to one that it serves: {shown}." if models else error.next_step,
+        next_step=next_step,
         status=error.status,
         code=error.code,
         request_id=error.request_id,
@@ -324,7 +338,8 @@ def _quoted(reply: Reply, key: str) -> str:
     message = _clean(_LITELLM.sub("", reply.message), key)
     if len(message) > _MESSAGE_CHARS:
         message = message[:_MESSAGE_CHARS] + "…"
-    return ", ".join(filter(None, (status, code if code != str(reply.status) else "", message)))
+    code = "" if code == str(reply.status) else code
+    return ", ".join(filter(None, (status, code, message))).rstrip(".")
 
 
 def _clean(text: str, key: str) -> str:

@@ -17,6 +17,7 @@ from grok_agent.gateway.faults import (
     RequestTooLargeError,
     Target,
     UnreachableError,
+    asked_often,
     fault,
 )
 from grok_agent.gateway.ladder import exhausted, shrink
@@ -77,7 +78,9 @@ class Job:
         """``send``, or the error for a turn that did not come in time."""
         if send is None:
             why = f"no room for this request within {self.terms.max_wait_s:g} s"
-            raise self._last or fault(RateLimitedError, self.target, Reply(message=why))
+            if self._last:
+                raise self._last_of_many(self._last)
+            raise fault(RateLimitedError, self.target, Reply(message=why))
         self._attempts += 1
         return send
 
@@ -104,10 +107,13 @@ class Job:
                 )
             )
 
-    def failed(self, send: Send, error: GatewayError, *, is_void: bool = False) -> None:
+    def failed(
+        self, send: Send, error: GatewayError, *, has_begun: bool = False, may_restart: bool = False
+    ) -> None:
         """Take note of a failed attempt. Returns when it is to be repeated, else raises ``error``.
 
-        ``is_void``: parts of the answer were handed on already.
+        ``has_begun``: parts of the answer were handed on already, to somebody who can be told that
+        they are void (``may_restart``) or who cannot.
         """
         outcome, wait_s = outcome_of(error), getattr(error, "retry_after_s", None)
         self.limiter.report(send, outcome, wait_s)
@@ -116,7 +122,7 @@ class Job:
             self._edge.moderation.refused(self._given, error)
             if (error.code or "").startswith(_FEE_CODE):
                 self.bill(None, "", "failed")
-        if is_void:
+        if has_begun and not may_restart:
             raise error
         if self._takes_another_form(error):
             return
@@ -126,8 +132,8 @@ class Job:
         again_at = now
         if not (outcome == "failed" and self.limiter.is_down):  # the breaker spaces its probes
             again_at += pause_s(outcome, self._attempts, wait_s, self.limiter.random)
-        if again_at > self.deadline or not self._may_repeat(error):
-            raise error
+        if again_at > self.deadline or not self._may_repeat(error, has_begun):
+            raise self._last_of_many(error)
         self.not_before = again_at
         if now - self.began > TELL_AFTER_S:
             text = f"Waiting for the gateway, for up to {self.terms.max_wait_s:g} s: {error.what}"
@@ -163,10 +169,15 @@ class Job:
             return True
         return False
 
-    def _may_repeat(self, error: GatewayError) -> bool:
+    def _last_of_many(self, error: GatewayError) -> GatewayError:
+        if self._attempts == 1:
+            return error
+        return asked_often(error, self._attempts, self.limiter.clock.now() - self.began)
+
+    def _may_repeat(self, error: GatewayError, has_begun: bool) -> bool:
         if self.terms.max_retries is not None and self._attempts > self.terms.max_retries:
             return False
-        if isinstance(error, IncompleteAnswerError):
+        if has_begun or isinstance(error, IncompleteAnswerError):
             self._cut += 1
             may = error.retryable and self._cut <= MAX_CUT
         elif isinstance(error, NotAGatewayError):

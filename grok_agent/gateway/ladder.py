@@ -216,4 +216,6 @@ def _size(value: object) -> int:
 
 
 def _bytes(size: int) -> str:
+    if size < 1000:
+        return f"{size} B"
     return f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.1f} kB"
