@@ -15,12 +15,15 @@ _MARKS = (
 )
 _PRINTING = bytes([7, 8, 9, 10, 11, 12, 13, 27, *range(0x20, 0x7F), *range(0x80, 0x100)])
 _MAX_CONTROL_SHARE = 0.02
+_JUDGED_BYTES = 1 << 18
+"""Enough of a text to tell one old encoding from another."""
 
 _EUC_PAIR = re.compile(rb"[\xa1-\xfe][\xa1-\xfe]")
 _SHIFT_JIS_KANA = re.compile(rb"\x82[\x9f-\xf1]|\x83[\x40-\x96]")
 _HIGH_RUN = re.compile(rb"[\x80-\xff]+")
 _DECLARATION = re.compile(rb"(?:coding|charset)\s*[:=]\s*[\"']?([-\w.]+)", re.I)
 _DECLARATION_WITHIN = 1024
+_CHARACTER_SETS = ("iso8859", "cp", "koi8", "mac-", "gb", "big5", "euc_", "shift_jis", "tis-620")
 _UNASSIGNED_IN_CP1252 = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
 
 
@@ -41,7 +44,7 @@ def encoding_of(data: bytes, *, whole: bool = True) -> str:
         try:
             codecs.utf_8_decode(data, "strict", whole)
         except UnicodeDecodeError:
-            return _legacy(data)
+            return _legacy(data[:_JUDGED_BYTES])
     return BINARY if _has_many_controls(data) else "utf-8"
 
 
@@ -78,7 +81,9 @@ def _declared(data: bytes) -> str:
         return ""
     try:
         codec = codecs.lookup(said[1].decode("ascii"))
-        data.decode(codec.name)
+        if not codec.name.startswith(_CHARACTER_SETS):
+            return ""  # Python's codecs do other things, too: compress, unescape
+        codec.incrementaldecoder().decode(data)  # the last character may be cut
     except (LookupError, ValueError):
         return ""
     return codec.name
