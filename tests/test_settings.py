@@ -4,9 +4,11 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from platformdirs import user_cache_path
 
 from grok_agent import Settings, SettingsError
 from grok_agent.errors import MissingKeyError
+from grok_agent.settings import cache_folder
 
 
 def test_defaults_are_xai_and_grok_build() -> None:
@@ -113,3 +115,13 @@ def test_a_rate_belongs_to_the_currency_beside_it(
     (tmp_path / ".env").write_text(in_file)
     found = Settings.from_env(environ=environ, env_file=tmp_path / ".env", **given)
     assert found.currency_rate == (None if rate is None else Decimal(rate))
+
+
+def test_only_the_environment_says_where_caches_lie(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path(".env").write_text("GROK_CACHE_DIR=/from/a/repository\n")
+    monkeypatch.setenv("GROK_CACHE_DIR", f" {tmp_path} ")
+    assert cache_folder() == tmp_path
+    monkeypatch.setenv("GROK_CACHE_DIR", "")
+    assert cache_folder() == user_cache_path("grok-agent", appauthor=False)
