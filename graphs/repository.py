@@ -128,6 +128,10 @@ class RepositoryWork:
         """The first look at the repository."""
         return survey(self.workspace, self.check)
 
+    def is_settled(self, state: LoopState) -> bool:
+        """Never: the model says when it is done."""
+        return False
+
     def verify(self, state: LoopState) -> Verdict:
         """Run the check command, if there is one and anything to check."""
         if self.check is None or not self._has_to_be_checked():

@@ -63,8 +63,9 @@ class Outcome:
     ``reason`` says why a run that is not done has ended, ``limit`` which budget ended it, and
     ``error_kind`` which error class; ``summary`` is the model's last words; ``seconds`` counts
     work, ``steps`` requests. ``model`` is the name that the gateway served. ``prompt`` is the dump
-    of a :class:`PromptSpec`, ``prompt_id`` its number in the library. ``findings`` (file, line from
-    1, quote, severity, what) and ``left_out`` (path, reason) come from a sweep.
+    of a :class:`PromptSpec`, ``prompt_id`` its number in the library, ``variants`` holds further
+    prompts of the same request. ``findings`` (file, line from 1, quote, severity, what) and
+    ``left_out`` (path, reason) come from a sweep.
     """
 
     status: Status
@@ -82,6 +83,7 @@ class Outcome:
     check: CheckResult | None = None
     prompt: dict[str, Any] | None = None
     prompt_id: int | None = None
+    variants: list[dict[str, Any]] = field(default_factory=list)
     error_kind: str = ""
     findings: list[dict[str, Any]] = field(default_factory=list)
     left_out: list[dict[str, str]] = field(default_factory=list)

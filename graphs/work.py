@@ -55,6 +55,9 @@ class Work(Protocol):
     def survey(self, images: Sequence[str]) -> str:
         """What the model is told before the task; raises ToolError when work cannot begin."""
 
+    def is_settled(self, state: LoopState) -> bool:
+        """Whether asking the model again would change nothing; the run then ends as done."""
+
     def verify(self, state: LoopState) -> Verdict:
         """Judge what the model calls finished."""
 

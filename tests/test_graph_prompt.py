@@ -9,7 +9,9 @@ from langchain_core.messages import HumanMessage
 from PIL import Image
 
 from grok_agent import ChatGrokBuild, Outcome, PromptLibrary, PromptSpec, Workspace, offline_model
+from grok_agent.errors import SettingsError
 from grok_agent.graphs import prompt_agent, sqlite_checkpointer
+from grok_agent.graphs.prompt import PromptRequest
 from grok_agent.journal import read_journal
 from grok_agent.offline.gateway import OfflineGateway
 from grok_agent.offline.planner import plan
@@ -115,11 +117,105 @@ def test_model_that_only_talks_is_told_once() -> None:
     assert "emit_prompt_schema" in planner.requests[1].messages[-1]["content"]
 
 
-def test_model_that_never_hands_a_prompt_over_fails() -> None:
+def test_model_that_never_hands_a_prompt_over_is_replaced(picture: Path) -> None:
     planner = Recording(DONE, DONE)
+    events: list[dict[str, Any]] = []
+    agent = prompt_agent(planner.model(), on_event=lambda event: events.append(dict(event)))
+    outcome = end(agent.invoke({"task": "rain in 巴黎"}))
+    assert (outcome.status, outcome.steps) == ("done", 2)
+    spec = PromptSpec.model_validate(outcome.prompt)
+    assert spec.positive_en == ["rain in 巴黎"]
+    assert spec.safety_note.startswith("Fallback:")
+    assert "one was made without it" in next(e["text"] for e in events if e["event"] == "notice")
+
+
+BROKEN = [
+    {"title": "x"},
+    {**SPEC, "steps": "many"},
+    {**SPEC, "extra": 1},
+    {"prompt": "```json {}```"},
+    {},
+]
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_one_repair_then_a_prompt_from_what_was_measured(
+    picture: Path, broken: dict[str, Any]
+) -> None:
+    bad = Turn(tool_calls=(ToolCall("emit_prompt_schema", broken),))
+    measure = Turn(tool_calls=(ToolCall("extract_image_features", {"image": str(picture)}),))
+    planner = Recording(measure, bad, bad)
+    given = {"task": "a portrait", "images": [str(picture)]}
+    outcome = end(prompt_agent(planner.model()).invoke(given))
+    assert (outcome.status, outcome.steps) == ("done", 3)
+    spec = PromptSpec.model_validate(outcome.prompt)
+    assert spec.palette
+    assert {word.source for word in spec.positive} == {"user", "measured"}
+
+
+def test_weaknesses_go_back_to_the_model_once() -> None:
+    words = [{"en": "day", "zh": "白天"}, {"en": "night", "zh": "夜晚"}]
+    weak = Turn(tool_calls=(ToolCall("emit_prompt_schema", {**SPEC, "positive": words}),))
+    planner = Recording(weak, DONE, EMIT, DONE)
     outcome = end(prompt_agent(planner.model()).invoke({"task": "rain"}))
-    assert (outcome.status, outcome.prompt, outcome.steps) == ("failed", None, 2)
-    assert "emit_prompt_schema" in outcome.reason
+    assert outcome.prompt
+    assert outcome.prompt["positive"][0]["en"] == "neon light"
+    assert "contradicts 'day'" in planner.requests[2].messages[-1]["content"]
+    stubborn = Recording(weak, DONE, DONE)
+    outcome = end(prompt_agent(stubborn.model()).invoke({"task": "rain"}))
+    assert (outcome.status, outcome.steps) == ("done", 3)
+
+
+def test_variants_keep_the_identity_and_hang_together(tmp_path: Path) -> None:
+    face = [{"en": "green eyes", "zh": "绿色眼睛"}]
+    first = {**SPEC, "identity": face}
+    second = {**SPEC, "title": "Later", "negative": [{"en": "green eyes", "zh": "绿眼"}]}
+    both = Turn(tool_calls=(ToolCall("emit_prompt_schema", first),
+                            ToolCall("emit_prompt_schema", second)))  # fmt: skip
+    planner = Recording(both, DONE)
+    with PromptLibrary(tmp_path / "library.sqlite3") as library:
+        request = PromptRequest(variants=2, vary=["light"])
+        agent = prompt_agent(planner.model(), library=library, request=request)
+        outcome = end(agent.invoke({"task": "rain"}))
+        kept = library.recent()
+    assert "Variants: 2" in planner.requests[0].messages[0]["content"]
+    assert [each["identity"] for each in outcome.variants] == [outcome.prompt["identity"]]
+    assert [record.derived_from for record in kept] == [outcome.prompt_id, None]
+
+
+def test_variants_come_from_the_embedded_gateway_too() -> None:
+    request = PromptRequest(variants=3, preset="portrait")
+    outcome = end(prompt_agent(offline_model(), request=request).invoke({"task": FISHERMAN}))
+    assert outcome.prompt
+    lights = [each["light"]["en"] for each in (outcome.prompt, *outcome.variants)]
+    assert len(set(lights)) == 3
+
+
+def test_a_preset_sets_temperature_and_room_for_reasoning(picture: Path) -> None:
+    planner = Recording(EMIT, DONE)
+    agent = prompt_agent(planner.model(), request=PromptRequest(preset="reference", target="flux"))
+    agent.invoke({"task": "rain", "images": [str(picture)]})
+    sent = planner.requests[0].raw
+    assert sent["temperature"] == 0.6
+    assert (sent.get("max_tokens") or sent.get("max_completion_tokens")) > 800 + 4000
+    assert "12 to 20" in planner.requests[0].messages[0]["content"]
+    assert "Target: flux" in planner.requests[0].messages[0]["content"]
+
+
+def test_a_preset_without_its_picture_sends_nothing() -> None:
+    planner = Recording(DONE)
+    agent = prompt_agent(planner.model(), request=PromptRequest(preset="moodboard"))
+    outcome = end(agent.invoke({"task": "rain"}))
+    assert (outcome.status, outcome.steps) == ("failed", 0)
+    assert "needs a reference picture" in outcome.reason
+
+
+@pytest.mark.parametrize(
+    "options", [{"variants": 0}, {"variants": 21}, {"preset": "x"}, {"target": "photoshop"}]
+)
+def test_a_request_that_cannot_be_met_is_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError):
+        PromptRequest(**options)
 
 
 def test_invalid_prompt_is_sent_back_and_the_last_valid_one_counts() -> None:
@@ -138,7 +234,9 @@ def test_earlier_prompt_of_the_thread_is_not_taken_for_this_one(tmp_path: Path) 
     planner = Recording(EMIT, DONE, DONE, DONE)
     agent = prompt_agent(planner.model(), checkpointer=saver)
     assert end(agent.invoke({"task": "rain"}, THREAD)).prompt
-    assert end(agent.invoke({"task": "snow"}, THREAD)).status == "failed"
+    second = end(agent.invoke({"task": "snow"}, THREAD)).prompt
+    assert second
+    assert second["subject"]["en"] == "snow"
     saver.conn.close()
 
 

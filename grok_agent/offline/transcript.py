@@ -9,6 +9,7 @@ from typing import Any, Self
 from grok_agent.offline.wire import ChatRequest
 
 _OPEN, _CLOSE = "<user_query>", "</user_query>"
+_VARIANTS = re.compile(r"^Variants: (\d{1,2})\.", re.MULTILINE)
 _JOB = re.compile(r"^Job:[ \t]*(\w+)", re.MULTILINE)
 _ERROR = re.compile(r"\s*error\b", re.IGNORECASE)
 
@@ -36,7 +37,7 @@ class Transcript:
     the last user message where there is none. ``exchanges`` are the calls after it, in order;
     ``feedback`` is the last user message after it ("" for none), and ``answered`` counts the
     exchanges that came before that feedback. ``images`` are URLs and data URLs. ``tools`` are the
-    names that may be called now.
+    names that may be called now; ``variants`` is how many results the system message asks for.
     """
 
     task: str = ""
@@ -46,6 +47,7 @@ class Transcript:
     feedback: str = ""
     answered: int = 0
     images: list[str] = field(default_factory=list)
+    variants: int = 1
     context: str = ""  # what stands in the task's message outside its <user_query>
 
     @classmethod
@@ -60,7 +62,8 @@ class Transcript:
         before_feedback = later[: replies[-1]] if replies else []
         return cls(
             task=(given if query is None else given[query]).strip(),
-            job=_job(messages),
+            job=_in_system(messages, _JOB),
+            variants=int(_in_system(messages, _VARIANTS) or 1),
             tools=frozenset(tool["function"]["name"] for tool in request.usable_tools),
             exchanges=_exchanges(later),
             feedback=text_of(later[replies[-1]].get("content")) if replies else "",
@@ -97,10 +100,10 @@ def _task_index(messages: list[dict[str, Any]]) -> int | None:
     return candidates[-1] if candidates else None
 
 
-def _job(messages: list[dict[str, Any]]) -> str:
+def _in_system(messages: list[dict[str, Any]], pattern: re.Pattern[str]) -> str:
     for message in messages:
         if message.get("role") in ("system", "developer"):
-            found = _JOB.search(text_of(message.get("content")))
+            found = pattern.search(text_of(message.get("content")))
             if found:
                 return found.group(1)
     return ""

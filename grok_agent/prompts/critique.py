@@ -12,7 +12,7 @@ from grok_agent.prompts.schema import Keyword, PromptSpec, Target
 BURNING_WEIGHT = 1.4
 """Above this, ComfyUI and the web UIs draw artefacts rather than emphasis."""
 
-CLIP_TARGETS: frozenset[Target] = frozenset({"generic", "sd15", "sdxl", "sd3"})
+CLIP_TARGETS: frozenset[Target] = frozenset({"sd15", "sdxl", "sd3"})
 """Targets whose text goes through CLIP, 75 tokens at a time."""
 
 OPPOSITES: tuple[tuple[frozenset[str], frozenset[str]], ...] = tuple(

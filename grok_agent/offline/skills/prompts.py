@@ -31,6 +31,19 @@ _PATH = re.compile(
     r"\.(?:jpe?g|png|webp|avif|hei[cf]|tiff?|bmp|gif))(?![\w.])[\"'`]?",
     re.IGNORECASE,
 )
+_LIGHTS = tuple(
+    {"en": english, "zh": chinese}
+    for english, chinese in (
+        ("soft window light from the side", "侧面柔和窗光"),
+        ("golden hour backlight", "黄金时刻逆光"),
+        ("overcast diffuse daylight", "阴天漫射光"),
+        ("low-key studio light with one key", "低调单灯影棚光"),
+        ("neon light at night", "夜间霓虹灯光"),
+        ("candlelight from below", "下方烛光"),
+        ("hard noon sun", "正午硬光"),
+        ("blue hour ambient light", "蓝调时刻环境光"),
+    )
+)
 _REFUSAL = (
     "I do not write sexual prompts about minors. Describe another picture."
     " 我不会编写涉及未成年人的色情内容，请换一个描述。"
@@ -114,16 +127,30 @@ def _answer(
         return Turn(content=json.dumps(arguments, ensure_ascii=False))
     tries = t.results(EMIT)
     if not tries:
-        return _hand_over(arguments, "The request is read; hand the prompt over.")
+        prompts = _variants(arguments, t.variants)
+        return _hand_over(prompts, "The request is read; hand the prompt over.")
     if not _is_refusal(tries[-1]):
         return Turn(content=_summary(tries[-1].arguments))
     if len(tries) < MOST_CALLS:
-        return _hand_over(_mended(arguments, tries[-1].result), "Mend what was refused.")
+        mended = _mended(arguments, tries[-1].result)
+        return _hand_over([mended], "Mend what was refused.")
     return Turn(content=f"The prompt was refused {len(tries)} times.\n{tries[-1].result[:2000]}")
 
 
-def _hand_over(arguments: Mapping[str, Any], reasoning: str) -> Turn:
-    return Turn(reasoning=reasoning, tool_calls=(ToolCall(EMIT, dict(arguments)),))
+def _hand_over(prompts: Sequence[Mapping[str, Any]], reasoning: str) -> Turn:
+    calls = tuple(ToolCall(EMIT, dict(arguments)) for arguments in prompts)
+    return Turn(reasoning=reasoning, tool_calls=calls)
+
+
+def _variants(arguments: Mapping[str, Any], wanted: int) -> list[dict[str, Any]]:
+    """The prompt and others that differ from it in their light."""
+    others = [light for light in _LIGHTS if light != arguments.get("light")]
+    first = dict(arguments)
+    varied = [
+        {**first, "title": f"{first['title'][:100]} ({number})", "light": light}
+        for number, light in enumerate(others[: wanted - 1], start=2)
+    ]
+    return [first, *varied]
 
 
 def _is_refusal(exchange: Exchange) -> bool:
