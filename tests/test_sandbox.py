@@ -1,28 +1,17 @@
-"""The sandbox: what a command tries to reach outside stays as it was; what it needs works."""
+"""The sandbox: what a command tries to reach outside stays as it was, and out of reach."""
 
 import os
-import shutil
-import signal
 import socket
-import subprocess
-import sys
-import textwrap
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sandboxed import needs_sandbox, portrait, python, sh, with_limits
 
 from grok_agent import Workspace
-from grok_agent.tools import launch, terminal
-from grok_agent.tools.results import CommandResult
-from grok_agent.tools.run import RunTerminalCommand
-from grok_agent.tools.sandbox import Confinement, Limits, confinement
-from grok_agent.tools.terminal import Terminal
+from grok_agent.tools.sandbox import confinement
 
-pytestmark = pytest.mark.skipif(
-    not confinement().confined, reason=f"no sandbox here: {confinement().missing}"
-)
+pytestmark = needs_sandbox
 
 
 @pytest.fixture
@@ -41,34 +30,6 @@ def outside(tmp_path: Path) -> Iterator[Path]:
     before = portrait(folder)
     yield folder
     assert portrait(folder) == before
-
-
-def portrait(folder: Path) -> list[tuple[object, ...]]:
-    found = []
-    for path in sorted([folder, *folder.rglob("*")]):
-        status = path.lstat()
-        data = path.read_bytes() if path.is_file() else b""
-        owner = (status.st_uid, status.st_gid)
-        found.append((path, status.st_mode, owner, status.st_mtime_ns, data))
-    return found
-
-
-def sh(workspace: Workspace, command: str, deadline_s: float = 30) -> CommandResult:
-    return Terminal(workspace).run(command, deadline_s)
-
-
-def python(workspace: Workspace, code: str, deadline_s: float = 30) -> CommandResult:
-    (workspace.root / "attempt.py").write_text(textwrap.dedent(code))
-    return sh(workspace, "python attempt.py", deadline_s)
-
-
-def with_limits(workspace: Workspace, **limits: int) -> Workspace:
-    return Workspace(workspace.root, permission="all", limits=Limits(**limits))  # type: ignore[arg-type]
-
-
-def is_alive(pid: int) -> bool:
-    status = Path(f"/proc/{pid}/stat")
-    return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 # Files
@@ -260,15 +221,15 @@ def test_it_may_talk_to_itself(workspace: Workspace) -> None:
             server.listen()
             ask(server, server.getsockname())
             local = socket.socket(socket.AF_UNIX)
-            local.bind("local")
+            local.bind("s")
             local.listen()
-            ask(local, "local")
+            ask(local, "s")
             left, right = socket.socketpair()
             with Manager() as manager:
                 print(manager.list([1]))
         """,
     )
-    answers = ["b'hello' 127.0.0.1"] * 3 + ["b'hello' l", "[1]"]
+    answers = ["b'hello' 127.0.0.1"] * 3 + ["b'hello' s", "[1]"]
     assert result.output.splitlines() == answers
 
 
@@ -310,14 +271,15 @@ def test_the_program_that_runs_it_is_out_of_reach(
             return int(open(f"/proc/{{pid}}/stat").read().rpartition(")")[2].split()[1])
         warden = parent(os.getppid())
         assert parent(warden) == {os.getpid()}
+        kills = [lambda: os.kill(pid, 0)] if {confinement().abi} >= 6 else []
         for pid in (warden, {os.getpid()}):
             for attempt in (
+                *kills,
                 lambda: open(f"/proc/{{pid}}/environ", "rb").read(),
                 lambda: open(f"/proc/{{pid}}/mem", "rb"),
                 lambda: os.listdir(f"/proc/{{pid}}/cwd"),
                 lambda: os.readlink(f"/proc/{{pid}}/fd/0"),
                 lambda: ptrace(pid),
-                lambda: os.kill(pid, 0),
                 lambda: resource.prlimit(pid, resource.RLIMIT_NOFILE, (9, 9)),
             ):
                 try:
@@ -328,7 +290,7 @@ def test_the_program_that_runs_it_is_out_of_reach(
         """,
     )
     assert "done" not in result.output
-    assert result.output.count("refused") == 14
+    assert result.output.count("refused") == (14 if confinement().abi >= 6 else 12)
     assert "the-secret-key" not in result.output
 
 
@@ -375,266 +337,27 @@ def test_the_foreign_way_of_calling_is_shut(workspace: Workspace) -> None:
     assert "survived" not in result.output
 
 
-# Limits
-
-
-def test_a_fork_bomb_is_held_back(workspace: Workspace) -> None:
-    result = python(
-        with_limits(workspace, max_tasks=40),
-        """
-        import ctypes, os, threading, time
-        made = 0
-        for make in (os.fork, lambda: ctypes.CDLL(None, use_errno=True).syscall(57)):
-            try:
-                for _ in range(200):
-                    pid = make()
-                    if pid == 0:
-                        time.sleep(30)
-                        os._exit(0)
-                    if pid < 0:
-                        raise OSError("fork")
-                    made += 1
-            except OSError as error:
-                print("refused", error)
-        try:
-            threading.Thread(target=time.sleep, args=(30,)).start()
-        except RuntimeError as error:
-            print("refused", error)
-        print(made)
-        """,
-    )
-    assert result.output.count("refused") == 3
-    assert 30 <= int(result.output.split()[-1]) < 40
-
-
-def test_a_bomb_that_nobody_waits_for_ends_with_its_shell(workspace: Workspace) -> None:
-    bomb = "b(){ b | b & }; b; echo lit"
-    assert sh(with_limits(workspace, max_tasks=40), bomb).output.startswith("lit")
-
-
-@pytest.mark.parametrize(
-    "code",
-    [
-        "held = bytearray(1 << 30); held[::4096] = bytes([1]) * len(held[::4096])",
-        "import os\nfor _ in range(8): os.fork()\nheld = b'x' * (8 << 20)",
-    ],
-)
-def test_memory_is_bounded_for_all_its_processes_together(workspace: Workspace, code: str) -> None:
-    limited = with_limits(workspace, max_memory_bytes=200 << 20)
-    result = python(limited, f"{code}\nimport time\ntime.sleep(20)")
-    assert result.killed == "memory limit"
-
-
-def test_memory_is_not_hidden_in_files_without_a_name(workspace: Workspace) -> None:
-    assert "OSError" in python(workspace, "import os; os.memfd_create('x')").output
-
-
-def test_files_do_not_grow_without_bound(workspace: Workspace) -> None:
-    limited = with_limits(workspace, max_file_bytes=1 << 20)
-    result = python(
-        limited,
-        """
-        import os, resource
-        file = open("huge", "wb")
-        for attempt in (
-            lambda: file.truncate(1 << 30),
-            lambda: os.posix_fallocate(file.fileno(), 0, 1 << 30),
-            lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 40, 1 << 40)),
-            lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (-1, -1)),
-        ):
-            try:
-                attempt()
-                print("done")
-            except (OSError, ValueError) as error:
-                print("refused", error)
-        """,
-    )
-    assert "done" not in result.output
-    assert sh(limited, "head -c 5M /dev/zero > huge").exit_code != 0
-    assert (workspace.root / "huge").stat().st_size <= 1 << 20
-
-
-def test_nothing_outlives_the_deadline(workspace: Workspace) -> None:
+def test_no_call_however_odd_brings_its_guard_down(workspace: Workspace) -> None:
     result = python(
         workspace,
         """
-        import os, signal, time
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        def note(name):
-            with open(name, "w") as file:
-                file.write(str(os.getpid()))
-        if os.fork() == 0:
-            os.setsid()
-            if os.fork() == 0:
-                os.setsid()
-                note("orphan")
-                time.sleep(60)
-            note("stopped")
-            os.kill(os.getpid(), signal.SIGSTOP)
-        note("main")
-        time.sleep(60)
-        """,
-        deadline_s=2,
-    )
-    assert result.killed == "timeout"
-    for name in ("orphan", "stopped", "main"):
-        assert not is_alive(int((workspace.root / name).read_text()))
-
-
-def test_processes_may_clear_up_when_they_are_ended(workspace: Workspace) -> None:
-    (workspace.root / "job.py").write_text(
-        "import signal, sys, time\n"
-        "def leave(*_):\n    open('cleared', 'w').close()\n    sys.exit()\n"
-        "signal.signal(signal.SIGTERM, leave)\nopen('ready', 'w').close()\ntime.sleep(60)\n"
-    )
-    result = sh(workspace, "setsid python job.py & while [ ! -e ready ]; do sleep 0.05; done")
-    assert result.exit_code == 0
-    assert (workspace.root / "cleared").exists()
-
-
-def test_a_command_ends_with_the_program_that_started_it(workspace: Workspace) -> None:
-    program = textwrap.dedent(
-        f"""
-        from grok_agent import Workspace
-        from grok_agent.tools.terminal import Terminal
-        terminal = Terminal(Workspace({str(workspace.root)!r}, permission="all"))
-        terminal.run("setsid sleep 60 & echo $! > pid.new; mv pid.new pid; sleep 60", 60)
-        """
-    )
-    with subprocess.Popen([sys.executable, "-c", program]) as started:
-        pid_file = workspace.root / "pid"
-        deadline = time.monotonic() + 30
-        while not pid_file.exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        started.send_signal(signal.SIGKILL)
-    pid = int(pid_file.read_text())
-    while is_alive(pid) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not is_alive(pid)
-
-
-# Where there is less of a sandbox
-
-
-@pytest.mark.parametrize("abi", [1, 2, 3, 5])
-def test_older_kernels_fence_files_as_well(
-    workspace: Workspace, outside: Path, monkeypatch: pytest.MonkeyPatch, abi: int
-) -> None:
-    for module in (launch, terminal):
-        monkeypatch.setattr(module, "confinement", lambda: Confinement(abi))
-    (workspace.root / "d").mkdir()
-    result = python(
-        workspace,
-        f"""
-        import os
-        name = {str(outside / "file")!r}
-        open("d/inside", "w").write("xy")
-        os.rename("d/inside", "d/renamed")
-        with open("d/renamed", "r+") as file:
-            file.truncate(1)
-        for attempt in (
-            lambda: os.truncate(name, 0),
-            lambda: os.open(name, os.O_RDONLY | os.O_TRUNC),
-            lambda: os.open(name, os.O_WRONLY),
-            lambda: os.chmod(name, 0o777),
-        ):
-            try:
-                attempt()
-                print("done")
-            except OSError as error:
-                print("refused", error)
+        import ctypes, os, random, socket
+        from grok_agent.tools.syscalls import METADATA, numbers
+        libc = ctypes.CDLL(None, use_errno=True)
+        known = numbers(os.uname().machine)
+        names = [name for name in (*sorted(METADATA), "connect", "bind", "listen") if name in known]
+        path = ctypes.create_string_buffer(b"attempt.py", 4096)
+        ends = [bytes([1, 0]) + b"s", bytes([2, 0, 1, 2, 127, 0, 0, 1]), bytes([10, 0]) + bytes(26)]
+        addresses = [ctypes.create_string_buffer(end, 128) for end in ends]
+        values = [0, 1, 2, 3, 16, 110, 256, -1, -100, 99, 1 << 31, 1 << 32, -(1 << 63)]
+        values += [socket.socket(kind).detach() for kind in (1, 2, 10)]
+        values += [os.open("attempt.py", 0), ctypes.addressof(path) + 4090]
+        values += [ctypes.addressof(buffer) for buffer in (path, *addresses)]
+        chance = random.Random(7)
+        for _ in range(2000):
+            number = known[chance.choice(names)]
+            libc.syscall(*[ctypes.c_long(n) for n in (number, *chance.choices(values, k=6))])
+        print("still there")
         """,
     )
-    assert "done" not in result.output
-    assert result.output.count("refused") == 4
-
-
-def test_a_command_without_a_sandbox_says_so(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for module in (launch, terminal):
-        monkeypatch.setattr(module, "confinement", lambda: Confinement(0, "no Landlock"))
-    tool = RunTerminalCommand(workspace=workspace)
-    said = tool.invoke({"command": "echo hello", "description": "A test."})
-    assert said == "exit: 0\n[unconfined: no Landlock]\nhello\n"
-
-
-def test_a_sandbox_works_inside_a_sandbox(workspace: Workspace, outside: Path) -> None:
-    result = python(
-        workspace,
-        f"""
-        from grok_agent import Workspace
-        from grok_agent.tools.sandbox import confinement
-        from grok_agent.tools.terminal import Terminal
-        inner = Terminal(Workspace(".", permission="all"))
-        print(confinement().confined)
-        print(inner.run("echo inside > made; cat made; echo x > {outside}/file", 20).output)
-        """,
-    )
-    assert result.output.startswith("True\ninside\n")
-    assert "Permission denied" in result.output
-
-
-# Work
-
-
-@pytest.mark.parametrize(
-    ("program", "command", "said"),
-    [
-        ("git", "git init -q . && echo x > f && git add f && git status --short", "A  f"),
-        (
-            "git",
-            "git init -q . && echo x > f && git add f && git -c user.name=n -c user.email=e"
-            " commit -qm m && echo y >> f && git diff && git log --oneline | wc -l",
-            "+y",
-        ),
-        ("make", "printf 'all:\\n\\t@echo made\\n' > Makefile && make -j2", "made"),
-        (
-            "gcc",
-            "printf 'int main(void){return 42;}' > m.c && gcc -O1 m.c -o m && ./m; echo $?",
-            "42",
-        ),
-        ("node", "node -e 'console.log(6 * 7)'", "42"),
-        (
-            "node",
-            'node -e \'const s=require("http").createServer((q,r)=>r.end("served")).listen(0,'
-            "()=>fetch(`http://127.0.0.1:${s.address().port}`).then(r=>r.text()).then(console.log)"
-            ".then(()=>s.close()))'",
-            "served",
-        ),
-        (
-            "tar",
-            "mkdir d && date > d/f && tar czf d.tgz d && rm -r d && tar xzf d.tgz && ls d",
-            "f",
-        ),
-    ],
-)
-def test_toolchains_work(workspace: Workspace, program: str, command: str, said: str) -> None:
-    if shutil.which(program) is None:
-        pytest.skip(f"{program} is not installed")
-    result = sh(workspace, command)
-    assert result.exit_code == 0, result.output
-    assert said in result.output
-
-
-def test_a_test_suite_runs(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    (workspace.root / "test_it.py").write_text(
-        "import subprocess, sys, tempfile, threading\n"
-        "def test_files(tmp_path):\n"
-        "    (tmp_path / 'f').write_text('x')\n"
-        "    tempfile.TemporaryFile().close()\n"
-        "def test_programs():\n"
-        "    assert subprocess.run([sys.executable, '-c', 'print(1)'],"
-        " capture_output=True, check=True).stdout == b'1\\n'\n"
-        "def test_threads():\n"
-        "    thread = threading.Thread(target=print)\n"
-        "    thread.start()\n"
-        "    thread.join()\n"
-    )
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # the plugins load slowly
-    result = sh(
-        workspace,
-        "python -m pytest -q test_it.py && ruff check --select F . && python -m compileall -q .",
-    )
-    assert result.exit_code == 0, result.output
-    assert "3 passed" in result.output
+    assert result.output == "still there\n"

@@ -1,17 +1,24 @@
 """run_terminal_command: deadlines, output, environment, and what a command leaves behind."""
 
+import gc
 import os
 import shutil
+import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from langchain_core.messages import ToolMessage
+from langchain_core.tools import BaseTool
 
 from grok_agent import Workspace, repository_tools
+from grok_agent.tools import jobs
+from grok_agent.tools.environment import command_environment
 from grok_agent.tools.output import plain_text
-from grok_agent.tools.run import RunTerminalCommand
+from grok_agent.tools.run import RunTerminalCommand, run_command
 from grok_agent.tools.sandbox import Limits
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the commands are POSIX ones")
@@ -179,3 +186,232 @@ def test_a_command_that_is_missing_or_a_folder_that_went_is_said(
     assert "not found" in message.text
     shutil.rmtree(workspace.root)
     assert "could not be started" in execute(workspace, "true").text
+
+
+# The working folder
+
+
+def test_the_working_folder_lasts_until_the_next_call(workspace: Workspace) -> None:
+    moved = execute(workspace, "mkdir -p sub/deep && cd sub && echo made > here")
+    assert moved.text == "exit: 0\n[working folder: sub]\n"
+    assert execute(workspace, "pwd; cat here; cd deep").text.splitlines() == [
+        "exit: 0",
+        "[working folder: sub/deep]",
+        f"{workspace.root}/sub",
+        "made",
+    ]
+    assert execute(workspace, "cd ../..; exit 7").text == "exit: 7\n[working folder: .]\n"
+    assert execute(workspace, "cat sub/here").text == "exit: 0\nmade\n"
+
+
+def test_a_folder_outside_does_not_last_nor_one_that_went(workspace: Workspace) -> None:
+    execute(workspace, "mkdir sub && cd sub")
+    assert execute(workspace, "cd /usr && pwd").text == "exit: 0\n[working folder: .]\n/usr\n"
+    execute(workspace, "cd sub")
+    (workspace.root / "sub").rmdir()
+    assert execute(workspace, "pwd").text == f"exit: 0\n{workspace.root}\n"
+    execute(workspace, "mkdir sub && cd sub")
+    assert execute(workspace, "rmdir ../sub").artifact.exit_code == 0
+    assert execute(workspace, "pwd").text == f"exit: 0\n{workspace.root}\n"
+
+
+def test_a_folder_with_an_odd_name_is_found_again(workspace: Workspace) -> None:
+    execute(workspace, "mkdir $'a \\n\\'b\\377' && cd a*")
+    assert execute(workspace, "touch in; cd ..; ls a*").text.endswith("]\nin\n")
+
+
+def test_a_check_runs_in_the_root_and_leaves_the_folder(workspace: Workspace) -> None:
+    execute(workspace, "mkdir sub && cd sub")
+    assert run_command(workspace, "pwd; cd /", 20).output == f"{workspace.root}\n"
+    assert execute(workspace, "pwd").text == f"exit: 0\n{workspace.root}/sub\n"
+
+
+def test_leave_for_the_root_is_none_for_another_folder(tmp_path: Path) -> None:
+    (tmp_path / "outside").write_text("secret")
+    root = tmp_path / "root"
+    (root / "sub").mkdir(parents=True)
+    (root / "link").write_text("harmless")
+    (root / "sub" / "link").symlink_to(tmp_path / "outside")
+    workspace = Workspace(root, permission="edits")
+    cd = {"command": "cd sub", "description": "A test."}
+    workspace.grant("run_terminal_command", cd)
+    assert execute(workspace, "cd sub").artifact.exit_code == 0
+    message = execute(workspace, "cat link")
+    assert (message.status, "secret" in message.text) == ("error", False)
+    assert "leads out of the workspace" in message.text
+
+
+# In the background
+
+
+def job_tools(workspace: Workspace) -> tuple[BaseTool, BaseTool]:
+    by_name = {tool.name: tool for tool in repository_tools(workspace)}
+    return by_name["get_command_or_subagent_output"], by_name["kill_command_or_subagent"]
+
+
+def test_a_command_in_the_background_is_looked_at_and_ended(workspace: Workspace) -> None:
+    look, kill = job_tools(workspace)
+    started = execute(workspace, "echo one; sleep 60 & echo $! > pid; wait", background=True).text
+    assert started.startswith("command-1: running for ")
+    deadline = time.monotonic() + 20
+    while "one" not in (shown := look.invoke({"task_ids": ["command-1"]})):
+        assert time.monotonic() < deadline
+    log = shown.splitlines()[1].removeprefix("[output so far at: ").removesuffix("]")
+    assert repository_tools(workspace)[0].invoke({"target_file": log}).startswith("1→one")
+    ended = kill.invoke({"task_id": "command-1"})
+    assert ended == "command-1: ended\nexit: killed (cancelled)\none\n"
+    assert not is_alive(int((workspace.root / "pid").read_text()))
+    assert look.invoke({"task_ids": ["command-1"], "timeout_ms": "100"}) == ended
+
+
+def test_waiting_for_commands_in_the_background(workspace: Workspace) -> None:
+    look, _ = job_tools(workspace)
+    execute(workspace, "while [ ! -e go ]; do sleep 0.02; done; echo first", background=True)
+    execute(workspace, "while [ ! -e go ]; do sleep 0.02; done; exit 3", background=True)
+    execute(workspace, "touch go")
+    shown = look.invoke({"task_ids": ["command-1", "command-2"], "timeout_ms": 20_000})
+    assert shown == "command-1: ended\nexit: 0\nfirst\n\n\ncommand-2: ended\nexit: 3\n"
+
+
+def test_a_command_that_fails_at_once_says_so_at_once(workspace: Workspace) -> None:
+    look, _ = job_tools(workspace)
+    execute(workspace, "no-such-program", background=True)
+    assert "exit: 127" in look.invoke({"task_ids": ["command-1"], "timeout_ms": 20_000})
+
+
+def test_commands_in_the_background_end_with_the_workspace(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path, permission="all")
+    execute(workspace, "echo $$ > pid.new; mv pid.new pid; sleep 60", background=True)
+    deadline = time.monotonic() + 20
+    while not (tmp_path / "pid").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    pid = int((tmp_path / "pid").read_text())
+    assert is_alive(pid)
+    del workspace
+    gc.collect()
+    assert not is_alive(pid)
+
+
+def test_too_many_commands_in_the_background_are_refused(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "MAX_RUNNING", 1)
+    execute(workspace, "sleep 60", background=True)
+    message = execute(workspace, "sleep 60", background=True)
+    assert (message.status, "command-1" in message.text) == ("error", True)
+    job_tools(workspace)[1].invoke({"task_id": "command-1"})
+    assert execute(workspace, "true", background=True).status == "success"
+
+
+def test_an_unknown_command_in_the_background_is_refused(workspace: Workspace) -> None:
+    look, kill = job_tools(workspace)
+    assert "None was started" in look.invoke({"task_ids": ["command-9"]})
+    assert "command-9" in kill.invoke({"task_id": "command-9"})
+
+
+# What git would obey
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    if shutil.which("git") is None:
+        pytest.skip("git is not installed")
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    subprocess.run(["git", "init", "-q", "root"], cwd=tmp_path, env=environment, check=True)
+    return tmp_path / "root"
+
+
+ATTACKS = (
+    "git config core.fsmonitor evil",
+    "echo evil > .git/hooks/pre-commit; chmod +x .git/hooks/pre-commit",
+    "rm .git/config",
+    "ln -sf /usr/bin/true .git/hooks/post-checkout",
+    "mv .git/hooks .git/old; mkdir .git/hooks; echo evil > .git/hooks/pre-push",
+    "rm -rf .git/hooks; ln -s .. .git/hooks",
+    "echo '* filter=evil' > .git/info/attributes",
+    "mv .git/hooks .git/old; ln -s ../../outside .git/hooks; echo evil > .git/config",
+)
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_what_git_would_obey_is_put_back(repository: Path, attack: str) -> None:
+    def state() -> dict[str, bytes]:
+        files = [repository / ".git" / "config", *(repository / ".git" / "hooks").rglob("*")]
+        return {str(path): path.read_bytes() for path in files}
+
+    workspace = Workspace(repository, permission="edits")
+    workspace.grant("run_terminal_command", {"command": attack, "description": "A test."})
+    (repository.parent / "outside").mkdir()
+    before = state()
+    message = execute(workspace, attack)
+    assert "[put back, since git would obey it: .git/" in message.text
+    assert state() == before
+    assert not (repository / ".git" / "info" / "attributes").exists()
+    assert list((repository.parent / "outside").iterdir()) == []
+
+
+def test_another_repository_is_not_put_in_place_of_the_own(repository: Path) -> None:
+    attack = "mkdir evil; echo evil > evil/config; mv .git gone; ln -s evil .git"
+    workspace = Workspace(repository, permission="edits")
+    workspace.grant("run_terminal_command", {"command": attack, "description": "A test."})
+    assert "[put back, since git would obey it: .git" in execute(workspace, attack).text
+    assert not (repository / ".git").is_symlink()
+    assert (repository / "evil" / "config").read_text() == "evil\n"
+
+
+def test_a_repository_can_be_made(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path, permission="edits")
+    workspace.grant("run_terminal_command", {"command": "git init -q", "description": "A test."})
+    assert execute(workspace, "git init -q").text == "exit: 0\n"
+    assert (tmp_path / ".git" / "config").exists()
+
+
+def test_with_all_leave_git_is_configured_and_commits(repository: Path) -> None:
+    workspace = Workspace(repository, permission="all")
+    commit = "git config user.name n && git config user.email e && git add -A && git commit -qm m"
+    (repository / "file").write_text("x")
+    assert execute(workspace, commit).text == "exit: 0\n"
+    assert execute(workspace, "git log --format=%an").text == "exit: 0\nn\n"
+
+
+# The environment
+
+
+NAMES = st.text("ABCXYZ_", min_size=1, max_size=8)
+
+
+@given(
+    key=st.text(st.characters(codec="ascii", categories=("L", "N")), min_size=12, max_size=40),
+    names=st.lists(NAMES, unique=True, max_size=6),
+    before=st.text(max_size=5),
+    hidden_by=st.sampled_from(["GITLAB_TOKEN", "my_api_key", "Db_Password", "XAI_API_KEY"]),
+)
+@settings(max_examples=60)
+def test_no_value_of_a_key_passes_under_another_name(
+    key: str, names: list[str], before: str, hidden_by: str
+) -> None:
+    environ = {hidden_by: key, "PATH": "/bin", "PLAIN": "value"}
+    environ |= dict.fromkeys(names, f"{before}{key}!")
+    passed = command_environment(environ, Path("/box"))
+    assert not any(key in value for value in passed.values())
+    assert passed["PLAIN"] == "value"
+
+
+def test_a_key_from_the_settings_file_does_not_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(".env").write_text("GROK_API_KEY=plain-looking-value\n")
+    assert "COPY" not in command_environment({"COPY": "plain-looking-value"}, Path("/box"))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "sk-proj-abcdefghijklmnop1234",
+        "ghp_abcdefghijklmnopqrstuvwxyz0123456789",
+        "AKIAIOSFODNN7EXAMPLE",
+        "https://me:word@host/x",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.c2ln",
+        "-----BEGIN OPENSSH PRIVATE KEY-----",
+    ],
+)
+def test_what_looks_like_a_key_does_not_pass(value: str) -> None:
+    assert "HARMLESS" not in command_environment({"HARMLESS": value}, Path("/box"))

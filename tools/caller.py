@@ -21,21 +21,18 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def memory(pid: int, address: int, size: int) -> bytes:
-    """Up to ``size`` bytes of a thread's memory; fewer where its mapping ends. Raises OSError."""
-    file = os.open(f"/proc/{pid}/mem", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        return os.pread(file, size, address)
-    except OSError as error:
-        raise OSError(errno.EFAULT, "memory") from error
-    finally:
-        os.close(file)
+    """``size`` bytes of a thread's memory. Raises OSError where they are not all there."""
+    raw = _up_to(pid, address, size)
+    if len(raw) < size:
+        raise OSError(errno.EFAULT, "memory")
+    return raw
 
 
 def text(pid: int, address: int) -> bytes:
     """The path at ``address``; empty for a null pointer. Raises OSError, also for an empty one."""
     if not address:
         return b""
-    raw = memory(pid, address, MAX_PATH)
+    raw = _up_to(pid, address, MAX_PATH)
     end = raw.find(b"\0")
     if end <= 0:
         raise OSError(errno.ENAMETOOLONG if end else errno.ENOENT, "path")
@@ -54,6 +51,17 @@ def open_place(pid: int, folder: int, path: bytes, *, follow: bool = True) -> in
     whole = path if path.startswith(b"/") else base + (b"/" + path if path else b"")
     flags = os.O_PATH | os.O_CLOEXEC | (0 if follow or not path else os.O_NOFOLLOW)
     return os.open(whole, flags)
+
+
+def _up_to(pid: int, address: int, size: int) -> bytes:
+    """Fewer bytes where the mapping ends."""
+    file = os.open(f"/proc/{pid}/mem", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.pread(file, size, address)
+    except (OSError, OverflowError) as error:
+        raise OSError(errno.EFAULT, "memory") from error
+    finally:
+        os.close(file)
 
 
 def lies_below(place: int, roots: list[str]) -> bool:

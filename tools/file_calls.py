@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 AT_SYMLINK_NOFOLLOW = 0x100
 NO_CHANGE = 0xFFFFFFFF
+MILLION = 1_000_000
 
 FORMS = {
     # which argument is the folder, the path, the flags, and the first of the values
@@ -90,6 +91,8 @@ def _times(name: str, pid: int, address: int) -> bytes:
         accessed, changed = struct.unpack("@ll", memory(pid, address, 16))
         return struct.pack("@llll", accessed, 0, changed, 0)
     accessed, micros, changed, more = struct.unpack("@llll", memory(pid, address, 32))
+    if not (0 <= micros < MILLION and 0 <= more < MILLION):
+        raise OSError(errno.EINVAL, "microseconds")
     return struct.pack("@llll", accessed, micros * 1000, changed, more * 1000)
 
 

@@ -1,73 +1,100 @@
 """What git would run or obey on its own: kept as it is while commands run.
 
-A file fence opens folders as wholes, so a command that may write in the workspace may also write
-in its ``.git``, which ``git commit`` needs. But hooks and configuration name programs that the
-user's next git command would run outside the sandbox; those are put back after each command.
+A sandbox opens folders as wholes, so that a command which may write in the workspace may also
+write in its ``.git``. But hooks and configuration name programs that the user's next git command
+would run outside the sandbox; those are put back after each command.
 """
 
 import os
 import stat
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from grok_agent.tools.guard import Folder
+
 GUARDED_FILES = ("config", "config.worktree", "info/attributes")
-MAX_BYTES = 1_000_000  # no such file is larger; one that is, is not kept
+MAX_BYTES = 1_000_000  # no such file is larger; one that is, is not put back
 
 
 @dataclass(frozen=True)
 class Kept:
-    """A file as it was: content and mode bits."""
+    """A file or link as it was: content or target, and mode."""
 
     content: bytes
     mode: int
 
 
 class GitGuard:
-    """Remembers hooks and configuration of a repository and its submodules; see module."""
+    """Remembers hooks and configuration of the repository in ``root`` and of its submodules.
+
+    A folder that is no repository yet is left alone, so that one can be made.
+    """
 
     def __init__(self, root: Path) -> None:
+        self._root = root
         self._git = root / ".git"
-        self._kept = self._read()
+        self._kept = self._read() if self._git.exists() else {}
 
     def restore(self) -> list[str]:
-        """Put back what was changed, added or removed; the names relative to the root."""
+        """Put back what was changed, added or removed; the names relative to the root.
+
+        No link that was put in the way is followed.
+        """
+        if not self._kept or not os.path.lexists(self._git):
+            return []
         now = self._read()
         changed = {path for path in {*self._kept, *now} if self._kept.get(path) != now.get(path)}
-        for path in changed:
+        for path in sorted(changed):
             with suppress(OSError):
-                if path.is_symlink() or path.exists():
-                    path.unlink()
+                self._clear_the_way(path)
                 if kept := self._kept.get(path):
-                    _write(path, kept)
-        return sorted(str(path.relative_to(self._git.parent)) for path in changed)
+                    self._write(path, kept)
+        return sorted(path.relative_to(self._root).as_posix() for path in changed)
 
     def _read(self) -> dict[Path, Kept]:
-        found = {}
-        for folder in self._git_folders():
-            for path in (*(folder / name for name in GUARDED_FILES), *_entries(folder / "hooks")):
-                if kept := _kept(path):
-                    found[path] = kept
-        return found
+        return {path: kept for path in self._guarded() if (kept := _look(path))}
 
-    def _git_folders(self) -> list[Path]:
-        folders = [self._git]
+    def _guarded(self) -> Iterator[Path]:
+        if self._git.is_symlink() or not self._git.is_dir():
+            yield self._git  # a file that names the real place, or a link to it
+            return
+        for folder in self._git_folders():
+            for name in GUARDED_FILES:
+                yield folder / name
+            hooks = folder / "hooks"
+            if hooks.is_symlink() or not hooks.is_dir():
+                yield hooks
+            else:
+                yield from hooks.iterdir()
+
+    def _git_folders(self) -> Iterator[Path]:
+        yield self._git
         for folder, names, _ in os.walk(self._git / "modules"):
             if "objects" in names:
-                folders.append(Path(folder))
+                yield Path(folder)
                 names[:] = [name for name in names if name == "modules"]
-        return folders
+
+    def _clear_the_way(self, path: Path) -> None:
+        """Remove what stands at ``path``, and whatever is no real folder on the way to it."""
+        below = path.relative_to(self._root)
+        for step in (*reversed(below.parents[:-1]), below):
+            place = self._root / step
+            if place.is_symlink() or (place.exists() and not place.is_dir()):
+                place.unlink()
+
+    def _write(self, path: Path, kept: Kept) -> None:
+        with Folder.open(self._root, path.parent, create=True) as folder:
+            name = str(path) if folder.handle is None else path.name
+            if stat.S_ISLNK(kept.mode):
+                os.symlink(os.fsdecode(kept.content), name, dir_fd=folder.handle)
+            elif stat.S_ISREG(kept.mode):
+                folder.replace(path.name, kept.content, None)
+                os.chmod(name, stat.S_IMODE(kept.mode), dir_fd=folder.handle)
 
 
-def _entries(folder: Path) -> list[Path]:
-    if folder.is_symlink():
-        return [folder]
-    with suppress(OSError):
-        return list(folder.iterdir())
-    return []
-
-
-def _kept(path: Path) -> Kept | None:
+def _look(path: Path) -> Kept | None:
     with suppress(OSError):
         status = path.lstat()
         if stat.S_ISLNK(status.st_mode):
@@ -76,12 +103,3 @@ def _kept(path: Path) -> Kept | None:
             return Kept(path.read_bytes(), status.st_mode)
         return Kept(b"", status.st_mode)
     return None
-
-
-def _write(path: Path, kept: Kept) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if stat.S_ISLNK(kept.mode):
-        path.symlink_to(os.fsdecode(kept.content))
-    elif stat.S_ISREG(kept.mode):
-        path.write_bytes(kept.content)
-        path.chmod(stat.S_IMODE(kept.mode))

@@ -15,7 +15,7 @@ import struct
 
 from grok_agent.tools.syscalls import numbers
 
-RECEIVE, SEND = 0xC0502100, 0xC0182101
+RECEIVE, SEND, IS_VALID = 0xC0502100, 0xC0182101, 0x40082102
 CONTINUE = 1
 
 
@@ -45,6 +45,14 @@ class Listener:
             return None
         id_, pid, _, number, _, _, *arguments = struct.unpack("=QIIiIQ6Q", buffer)
         return Call(id_, pid, self._names[number], tuple(arguments))
+
+    def still_waits(self, call: Call) -> bool:
+        """False when the caller was killed: its number may be another's by now."""
+        try:
+            fcntl.ioctl(self.descriptor, IS_VALID, struct.pack("=Q", call.id))
+        except OSError:
+            return False
+        return True
 
     def let(self, call: Call) -> None:
         """Let the kernel carry the call out; what its pointers lead to may have changed."""

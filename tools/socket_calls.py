@@ -19,13 +19,14 @@ from grok_agent.tools.caller import AT_FDCWD, borrowed, descriptor, lies_below, 
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from grok_agent.tools.listener import Call
+    from grok_agent.tools.listener import Call, Listener
 
 SOCKET_CALLS = frozenset({"bind", "listen", "connect"})
 """The calls that are answered here."""
 
 AF_UNIX, AF_INET, AF_INET6 = _socket.AF_UNIX, _socket.AF_INET, _socket.AF_INET6
 MAX_ADDRESS = 128
+LEAST_ADDRESS = {AF_INET: 8, AF_INET6: 24}  # bytes, without what is not looked at
 MAPPED = bytes(10) + b"\xff\xff"  # what stands before an IPv4 address in an IPv6 one
 LOOPBACK, LOOPBACK_6 = b"\x7f\0\0\1", bytes(15) + b"\1"
 
@@ -41,7 +42,7 @@ class Sockets:
         self._network = network
         self._own: set[tuple[bytes, int]] = set()  # packed addresses and ports it is bound to
 
-    def carry_out(self, call: Call) -> int | None:
+    def carry_out(self, call: Call, listener: Listener) -> int | None:
         """Do what ``call`` asks, if it may be; the error number for the command.
 
         None stands for a call that the kernel may carry out as it is. May block.
@@ -49,7 +50,7 @@ class Sockets:
         try:
             socket = _socket.socket(fileno=borrowed(call.pid, descriptor(call.arguments[0])))
             try:
-                return self._do(call, socket)
+                return self._do(call, socket) if listener.still_waits(call) else errno.EINTR
             finally:
                 socket.close()
         except OSError as error:
@@ -65,7 +66,8 @@ class Sockets:
         if call.name == "bind" and (self._network or not internet):
             return None  # Landlock fences where a Unix socket is made
         address = memory(call.pid, call.arguments[1], min(call.arguments[2], MAX_ADDRESS))
-        if len(address) < 8 or struct.unpack_from("=H", address)[0] != socket.family:
+        least = LEAST_ADDRESS.get(socket.family, 2)
+        if len(address) < least or struct.unpack_from("=H", address)[0] != socket.family:
             return errno.EINVAL
         if socket.family == AF_UNIX:
             return self._connect_to_file(call.pid, socket, address[2:].split(b"\0")[0])

@@ -45,9 +45,11 @@ class State:
 
     def end_jobs(self) -> None:
         """End what still runs in the background."""
-        for execution in self.jobs.values():
+        for name in self.jobs.keys() - self.results.keys():
             with suppress(OSError):
-                execution.running.end()
+                self.jobs[name].running.end()
+            if guard := self.jobs[name].git:
+                guard.restore()
 
 
 _states: weakref.WeakKeyDictionary[Workspace, State] = weakref.WeakKeyDictionary()

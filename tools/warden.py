@@ -180,7 +180,7 @@ class Warden:
             listener.answer(call, errno.EAGAIN)
 
     def _answer_socket(self, listener: Listener, call: Call) -> None:
-        code = self.sockets.carry_out(call)
+        code = self.sockets.carry_out(call, listener)
         if code is None:
             listener.let(call)
         else:
@@ -198,8 +198,7 @@ class Warden:
     # Ending
 
     def _end_all(self) -> None:
-        """SIGTERM, then SIGKILL, to every process that is left; none can be born meanwhile."""
-        self.ending = True
+        """SIGTERM, then SIGKILL, to every process that is left; from then on none can be born."""
         self.poller.unregister(CONTROL)
         until = time.monotonic() + GRACE_S
         left = descendants(os.getpid())
@@ -207,6 +206,7 @@ class Warden:
             send(number, left)
         while self._reap():
             if time.monotonic() >= until:
+                self.ending = True
                 send(SIGKILL, descendants(os.getpid()))
             self._poll(0.01)
         while self.output_open and self.output in self._poll(0):
