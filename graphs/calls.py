@@ -15,7 +15,9 @@ from langgraph.errors import GraphBubbleUp
 from pydantic import BaseModel, ValidationError
 
 from grok_agent.errors import GrokAgentError
+from grok_agent.tools.overflow import shortened
 from grok_agent.tools.permission import READING_TOOLS
+from grok_agent.tools.workspace import Workspace
 
 MAX_CONCURRENT = 8
 
@@ -34,11 +36,13 @@ def run_calls(
     tools: Mapping[str, BaseTool],
     missing: Mapping[str, str],
     config: RunnableConfig,
+    workspace: Workspace | None = None,
 ) -> Iterator[Ran]:
     """Run each call and yield what came back, in the order sent.
 
     A call whose id is in ``missing`` is not run and answered with the text found there. Neighbours
     that only read run at the same time, at most eight; any other call waits for those before it.
+    What is too long for a request goes to a file in the scratch folder of ``workspace``.
     Nothing that a tool raises gets out, except what steers the graph itself.
     """
 
@@ -46,7 +50,7 @@ def run_calls(
         began = time.monotonic()
         refused = missing.get(call["id"] or "")
         message = failure(call, refused) if refused else answer(call, tools, config)
-        return Ran(call, message, time.monotonic() - began)
+        return Ran(call, shortened(message, workspace), time.monotonic() - began)
 
     for reading, group in groupby(calls, key=lambda call: call["name"] in READING_TOOLS):
         yield from _run_group(run, list(group), at_once=reading)

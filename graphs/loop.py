@@ -114,7 +114,7 @@ class Loop:
         tools = {tool.name: tool for tool in self.work.tools(image_paths(task_of(state)))}
         missing = self._missing_leaves(calls, tools, config)
         messages = []
-        for ran in run_calls(calls, tools, missing, config, self._scratch):
+        for ran in run_calls(calls, tools, missing, config, self.work.workspace):
             self.record.result(state, ran, missing.get(ran.call["id"] or "", ""))
             messages.append(ran.message)
         return {
@@ -154,11 +154,6 @@ class Loop:
         ).to_dict()
         self.record.send(state["run_id"], "end", outcome=outcome)
         return {"outcome": outcome}
-
-    def _scratch(self) -> Path:
-        """Where results go that are too long for a request."""
-        workspace = self.work.workspace
-        return workspace.scratch if workspace else Path(mkdtemp(prefix="grok-agent-"))
 
     def _missing_leaves(
         self, calls: Sequence[ToolCall], tools: Container[str], config: RunnableConfig
