@@ -6,7 +6,7 @@ made visible before anything is printed.
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
@@ -172,6 +172,7 @@ def print_outcome(
         out.print(printable(outcome.summary), markup=False)
     if outcome.prompt:
         _print_prompt(out, outcome.prompt)
+        _print_variants(out, outcome.prompt, outcome.variants)
     if outcome.diff:
         _print_diff(out, outcome.diff)
     _print_ending(outcome, places)
@@ -219,6 +220,21 @@ def _print_prompt(out: Console, prompt: Mapping[str, Any]) -> None:
     out.print(printable(render(spec)), markup=False)
     if out.is_terminal:
         _print_chips(out, [colour.hex for colour in spec.palette])
+
+
+def _print_variants(
+    out: Console, prompt: Mapping[str, Any], variants: Sequence[Mapping[str, Any]]
+) -> None:
+    """What each further prompt has otherwise than the first."""
+    from grok_agent.prompts.derive import diff
+    from grok_agent.prompts.schema import PromptSpec
+
+    first = PromptSpec.model_validate(prompt)
+    for number, variant in enumerate(variants, start=2):
+        out.print(f"\nVariant {number} 变体", style="bold")
+        for each in diff(first, PromptSpec.model_validate(variant)):
+            said = json.dumps(each.after, ensure_ascii=False)
+            out.print(printable(f"  {each.field}: {said}"), markup=False)
 
 
 def _print_chips(out: Console, colours: list[str]) -> None:

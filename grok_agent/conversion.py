@@ -13,7 +13,7 @@ from grok_agent.errors import GrokAgentError, SettingsError
 from grok_agent.prompts.clip import clip_tokens
 from grok_agent.prompts.critique import critique
 from grok_agent.prompts.exporters import EXPORTERS, export
-from grok_agent.prompts.exporting import Note
+from grok_agent.prompts.exporting import Export, Note
 from grok_agent.prompts.importers import MAX_CHARACTERS, import_picture, import_text
 from grok_agent.prompts.importing import Import
 from grok_agent.prompts.rendering import render
@@ -33,18 +33,20 @@ def convert_prompt(
     imported = read_source(source, repair=repair)
     made = export(imported.spec, target)
     _tell(imported)
-    for note in made.dropped:
-        _say(f"dropped {note.field}: {note.why}")
-    for note in made.rewritten:
-        _say(f"rewritten {note.field}: {note.why}")
-    payload = made.payload if isinstance(made.payload, str) else _as_json(made.payload)
     if out:
-        _write_whole(out, payload + "\n")
+        _tell_losses(made)
+        write_whole(out, _payload(made) + "\n")
         _say(f"written to {out}")
     elif as_json:
         print(_as_json({**asdict(made), "imported_from": imported.source}))
     else:
-        print(payload)
+        print_export(made)
+
+
+def print_export(made: Export) -> None:
+    """The payload on standard output, what was lost on standard error."""
+    _tell_losses(made)
+    print(_payload(made))
 
 
 def lint_prompt(source: str, *, banned: Sequence[str], as_json: bool) -> None:
@@ -128,6 +130,17 @@ def read_source(source: str, *, repair: bool = False) -> Import:
     return import_text(raw.decode("utf-8-sig", "replace"), repair=repair)
 
 
+def _payload(made: Export) -> str:
+    return made.payload if isinstance(made.payload, str) else _as_json(made.payload)
+
+
+def _tell_losses(made: Export) -> None:
+    for note in made.dropped:
+        _say(f"dropped {note.field}: {note.why}")
+    for note in made.rewritten:
+        _say(f"rewritten {note.field}: {note.why}")
+
+
 def _tell(imported: Import) -> None:
     for note in imported.changed:
         _say(f"changed {note.field}: {note.why}")
@@ -147,7 +160,7 @@ def _plain(value: object) -> object:
     return asdict(value) if isinstance(value, Note) else str(value)
 
 
-def _write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str) -> None:
     """Write beside the file and rename, so that a full disk leaves no half of it."""
     part = path.with_name(f".{path.name}.part")
     try:

@@ -122,36 +122,7 @@ def run_repository_job(
         on_event=interrupts.event,
     )
     with interrupts:
-        _finish(graph, {"task": task}, show, settings, as_json=as_json, as_jsonl=as_jsonl)
-
-
-def run_prompt(
-    text: str,
-    *,
-    images: list[Path],
-    model: "Callable[[], ChatGrokBuild]",
-    settings: "Settings",
-    as_json: bool,
-    as_jsonl: bool,
-) -> None:
-    """Make one structured prompt, save it in the library and leave with the exit code."""
-    from grok_agent.graphs.prompt import prompt_agent
-    from grok_agent.library import PromptLibrary
-    from grok_agent.vision.prepare import prepare
-
-    for image in images:
-        prepare(image)  # an unusable picture ends the command before anything is sent
-    show = console.reporter(as_json=as_json, as_jsonl=as_jsonl)
-    with PromptLibrary(settings.library_place) as library:
-        graph = prompt_agent(
-            model(),
-            library=library,
-            budget=budget_of(settings),
-            journal_dir=settings.state_dir / "runs",
-            on_event=show.event,
-        )
-        given = {"task": text, "images": [str(image.resolve()) for image in images]}
-        _finish(graph, given, show, settings, as_json=as_json, as_jsonl=as_jsonl)
+        finish_run(graph, {"task": task}, show, settings, as_json=as_json, as_jsonl=as_jsonl)
 
 
 def show_features(image: Path, *, as_json: bool) -> None:
@@ -249,7 +220,7 @@ def budget_of(settings: "Settings") -> "Budget":
     )
 
 
-def _finish(
+def finish_run(
     graph: "CompiledStateGraph[Any, Any, Any, Any]",
     given: dict[str, Any],
     show: console.Reporter,
@@ -257,7 +228,8 @@ def _finish(
     *,
     as_json: bool,
     as_jsonl: bool,
-) -> None:
+) -> "Outcome":
+    """Run the graph, print how it ended, and leave with its exit code unless it is done."""
     from grok_agent.graphs.state import Outcome
     from grok_agent.journal import new_run_id
 
@@ -273,6 +245,7 @@ def _finish(
     )
     if (code := code_of_outcome(outcome)) != DONE:
         raise typer.Exit(code)
+    return outcome
 
 
 def _drive(

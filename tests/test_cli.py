@@ -209,6 +209,31 @@ def test_prompt_from_words_is_saved(empty_environment: Path) -> None:
         assert [record.id for record in library.recent(5)] == [1]
 
 
+def test_prompts_in_variants_for_several_programs(tmp_path: Path, empty_environment: Path) -> None:
+    out = tmp_path / "prompts.jsonl"
+    result = run(
+        *("prompt", "--offline", "--preset", "portrait", "--n", "2", "--no-save"),
+        *("--target", "a1111", "--target", "grok-imagine", "--out", out, "a fox, 电影感"),
+    )
+    assert result.exit_code == 0, result.output
+    assert result.stdout.count("# a1111") == 2
+    assert "Variant 2" in result.stdout
+    assert "rewritten negative: said as a wish" in result.stderr
+    first, second = (json.loads(line) for line in out.read_text(encoding="utf-8").splitlines())
+    assert first["light"] != second["light"]
+    assert first["subject"] == second["subject"]
+    assert not (empty_environment / "library.sqlite3").exists()
+
+
+@pytest.mark.parametrize(
+    "options", [("--preset", "x"), ("--target", "x"), ("--n", "99"), ("--preset", "moodboard")]
+)
+def test_a_prompt_that_cannot_be_asked_for_costs_nothing(options: tuple[str, ...]) -> None:
+    result = run("prompt", "--offline", *options, "a fox")
+    assert result.exit_code in (1, 2)
+    assert "Traceback" not in result.output
+
+
 def test_prompt_from_a_picture_uses_its_measured_colours() -> None:
     result = run("prompt", "--offline", "--json", "--image", PORTRAIT, "soft portrait")
     assert result.exit_code == 0, result.output

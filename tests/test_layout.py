@@ -20,7 +20,7 @@ FLOORS = (
     ("graphs",),
     (
         *("offline", "console", "running", "doctor", "report", "usage_report", "conversion"),
-        "librarian",
+        *("librarian", "prompting"),
         *("commands", "cli", "__main__"),
     ),
 )

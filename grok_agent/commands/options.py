@@ -10,7 +10,6 @@ from grok_agent.errors import SettingsError
 
 if TYPE_CHECKING:
     from grok_agent.chat_model import ChatGrokBuild
-    from grok_agent.profile import ImageLimits
     from grok_agent.settings import Settings
 
 Task = Annotated[
@@ -61,22 +60,18 @@ def settings_of(offline: bool, **overrides: Any) -> "Settings":
     return Settings.from_env(**overrides)
 
 
-def connect(settings: "Settings", offline: bool) -> "ChatGrokBuild":
-    """The chat model of ``settings``, or the one on the embedded gateway."""
+def connect(settings: "Settings", offline: bool, **options: Any) -> "ChatGrokBuild":
+    """The chat model of ``settings``, or the one on the embedded gateway; ``options`` are its own
+    where they are not None."""
+    given = {name: value for name, value in options.items() if value is not None}
     if offline:
         from grok_agent.offline import offline_model
 
-        return offline_model(model=settings.model, reencode=_reencode)
+        return offline_model(model=settings.model, **given)
     from grok_agent.chat_model import ChatGrokBuild
 
     settings.require_key()
-    return ChatGrokBuild.from_settings(settings, reencode=_reencode)
-
-
-def _reencode(url: str, limits: "ImageLimits") -> str:
-    from grok_agent.vision.reencode import reencode  # loads the image library: only when needed
-
-    return reencode(url, limits)
+    return ChatGrokBuild.from_settings(settings, **given)
 
 
 def read_task(argument: str | None, *, needed: bool = True) -> str:

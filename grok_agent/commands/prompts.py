@@ -34,6 +34,33 @@ def prompt(
     image: Annotated[
         list[Path] | None, typer.Option("--image", help="Reference picture; may be repeated.")
     ] = None,
+    preset: Annotated[
+        str,
+        typer.Option(
+            help="portrait | reference | creative | strict | wireframe | moodboard | diagram"
+        ),
+    ] = "",
+    target: Annotated[
+        list[str] | None,
+        typer.Option("--target", help="Write it for this program too; 'convert --to list'."),
+    ] = None,
+    number: Annotated[
+        int, typer.Option("--n", min=1, max=20, help="So many prompts, with one identity.")
+    ] = 1,
+    vary: Annotated[
+        list[str] | None,
+        typer.Option("--vary", help="A field in which they differ.  [default: light, composition]"),
+    ] = None,
+    banned: Annotated[
+        list[str] | None, typer.Option("--banned", help="A word that it must not hold.")
+    ] = None,
+    temperature: Annotated[
+        float | None, typer.Option(min=0, max=2, help="In place of the preset's.")
+    ] = None,
+    save: Annotated[bool, typer.Option(help="Keep it in the library.")] = True,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the prompts here, as JSON Lines.")
+    ] = None,
     max_usd: MaxUsd = None,
     max_steps: MaxSteps = None,
     max_seconds: MaxSeconds = None,
@@ -44,9 +71,15 @@ def prompt(
     model: Model = None,
 ) -> None:
     """Turn a description, a reference picture or both into a structured bilingual prompt."""
-    from grok_agent.running import exit_codes, run_prompt
+    from grok_agent.running import exit_codes
 
     with exit_codes(as_json=as_json, as_jsonl=as_jsonl):
+        from grok_agent.graphs.prompt import PromptRequest
+        from grok_agent.prompting import run_prompt
+
+        request = PromptRequest(
+            preset=preset, variants=number, banned=banned or (), vary=vary or PromptRequest.vary
+        )
         limits = {"max_usd": max_usd, "max_steps": max_steps, "max_seconds": max_seconds}
         settings = settings_of(offline, base_url=base_url, model=model, **limits)
         images = image or []
@@ -54,8 +87,12 @@ def prompt(
         run_prompt(
             words or "Write a structured prompt for the reference picture.",
             images=images,
-            model=lambda: connect(settings, offline),
+            request=request,
+            targets=target or (),
+            model=lambda: connect(settings, offline, temperature=temperature),
             settings=settings,
+            save=save,
+            out=out,
             as_json=as_json,
             as_jsonl=as_jsonl,
         )
