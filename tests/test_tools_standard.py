@@ -17,6 +17,7 @@ from grok_agent import Workspace, repository_tools
 from grok_agent.tools.folders import ListDir
 from grok_agent.tools.plan import TodoWrite
 from grok_agent.tools.read import ReadFile
+from grok_agent.tools.repo_map import RepoMap
 from grok_agent.tools.run import RunTerminalCommand
 from grok_agent.tools.search import Grep
 from grok_agent.tools.search_replace import SearchReplace, Write
@@ -64,6 +65,11 @@ class TestGrep(OfWorkspaceTool):
         "-C": 2,
         "output_mode": "content",
     }
+
+
+class TestRepoMap(OfWorkspaceTool):
+    tool_class = RepoMap
+    example: ClassVar = {"focus": "loading", "budget": 500}
 
 
 class TestSearchReplace(OfWorkspaceTool):

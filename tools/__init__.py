@@ -24,6 +24,7 @@ def repository_tools(workspace: "Workspace") -> "list[BaseTool]":
     from grok_agent.tools.jobs import GetOutput, KillCommand
     from grok_agent.tools.plan import TodoWrite
     from grok_agent.tools.read import ReadFile
+    from grok_agent.tools.repo_map import RepoMap
     from grok_agent.tools.run import RunTerminalCommand
     from grok_agent.tools.search import Grep
     from grok_agent.tools.search_replace import SearchReplace, Write
@@ -32,6 +33,7 @@ def repository_tools(workspace: "Workspace") -> "list[BaseTool]":
         ReadFile(workspace=workspace),
         ListDir(workspace=workspace),
         Grep(workspace=workspace),
+        RepoMap(workspace=workspace),
     ]
     editing: list[BaseTool] = [
         SearchReplace(workspace=workspace),

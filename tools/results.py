@@ -75,6 +75,15 @@ class SearchResult:
 
 
 @dataclass(frozen=True)
+class SignatureMap:
+    """Signatures of a repository, in their frame; ``files`` are on it, ``tokens`` its size."""
+
+    text: str
+    files: tuple[str, ...]
+    tokens: int
+
+
+@dataclass(frozen=True)
 class EditResult:
     """An edit that was written. ``diff`` has git's headers and 3 lines of context; the model does
     not see it."""
@@ -143,7 +152,14 @@ class TodoList:
 
 
 Result = (
-    FileExcerpt | FolderListing | SearchResult | EditResult | CommandResult | JobReports | TodoList
+    FileExcerpt
+    | FolderListing
+    | SearchResult
+    | SignatureMap
+    | EditResult
+    | CommandResult
+    | JobReports
+    | TodoList
 )
 
 
@@ -214,6 +230,11 @@ def _hit_lines(hits: tuple[SearchHit, ...]) -> list[str]:
             lines.append("--")
         lines.append(f"{hit.line}{':' if hit.is_match else '-'}{hit.text}")
     return lines
+
+
+@_render.register
+def _(result: SignatureMap) -> str:
+    return result.text or "There is nothing to show: no file here defines anything."
 
 
 @_render.register

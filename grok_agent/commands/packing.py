@@ -1,0 +1,188 @@
+"""Packs for the command line: the text to a file or standard output, the summary beside it."""
+
+import json
+import os
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from grok_agent.console import printable
+from grok_agent.context.spans import LeftOut
+from grok_agent.errors import SettingsError
+
+if TYPE_CHECKING:
+    from grok_agent.context.pack import Pack
+
+DEFAULT_BUDGET = 32_000
+
+_CHARACTERS_PER_TOKEN = 3.5
+_SHOWN_LEFT_OUT = 200
+
+
+def pack_for_task(
+    repo: Path,
+    task: str,
+    *,
+    budget: int | None,
+    named: Sequence[str],
+    out: Path | None,
+    dry_run: bool,
+    explain: bool,
+    as_json: bool,
+) -> None:
+    """Write the best of ``repo`` for ``task``, and say on standard error what it is."""
+    from grok_agent.context.pack import pack
+
+    most = DEFAULT_BUDGET if budget is None else budget
+    packed = pack(repo, task, most, named=named)
+    _tell(
+        f"{len({span.path for span in packed.spans}):,} files in part or whole,"
+        f" {packed.tokens:,} of {most:,} tokens"
+    )
+    _tell_left_out(packed.left_out, explain)
+    if explain:
+        _tell_why(packed)
+    if as_json:
+        text = {} if out or dry_run else {"text": packed.text}
+        print(json.dumps({**_facts(packed), **text, "out": str(out) if out else None}))
+    if not dry_run and (out or not as_json):
+        with _output(out) as write:
+            write(packed.text)
+
+
+def pack_whole(
+    repo: Path,
+    *,
+    named: Sequence[str],
+    out: Path | None,
+    exact: bool,
+    dry_run: bool,
+    explain: bool,
+    as_json: bool,
+) -> None:
+    """Write all files of ``repo``, one after the other, and say on standard error what it was."""
+    from grok_agent.context.whole import write_whole
+
+    if as_json and not out and not dry_run:
+        raise SettingsError(
+            "A whole repository does not go into one JSON object.",
+            next_step="Add --out FILE, --dry-run or --budget N.",
+        )
+    with _output(out, discard=dry_run) as write:
+        whole = write_whole(repo, write, exact=exact, named=named, except_for=[out] if out else ())
+    about = int(whole.characters / _CHARACTERS_PER_TOKEN)
+    tokens = f"about {about:,} tokens" if whole.tokens is None else f"{whole.tokens:,} tokens"
+    _tell(f"{whole.files:,} files, {whole.characters:,} characters, {tokens}")
+    _tell_left_out(whole.left_out, explain)
+    if as_json:
+        facts = {"files": whole.files, "characters": whole.characters, "tokens": whole.tokens}
+        left_out = [each._asdict() for each in whole.left_out]
+        print(json.dumps({**facts, "left_out": left_out, "out": str(out) if out else None}))
+
+
+def draw_map(repo: Path, *, budget: int, focus: str, out: Path | None, as_json: bool) -> None:
+    """Write the map of ``repo``."""
+    from grok_agent.context.repo_map import repo_map
+
+    drawn = repo_map(repo, budget, focus)
+    _tell(f"{len(drawn.files):,} files, {drawn.tokens:,} of {budget:,} tokens")
+    if as_json:
+        facts = {"tokens": drawn.tokens, "files": drawn.files, "out": str(out) if out else None}
+        print(json.dumps(facts if out else {**facts, "text": drawn.text}))
+    if out or not as_json:
+        with _output(out) as write:
+            write(drawn.text)
+
+
+def _facts(packed: "Pack") -> dict[str, Any]:
+    return {
+        "tokens": packed.tokens,
+        "spans": [span._asdict() for span in packed.spans],
+        "rules_files": packed.rules_files,
+        "map_files": packed.map_files,
+        "map_tokens": packed.map_tokens,
+        "left_out": [each._asdict() for each in packed.left_out],
+    }
+
+
+def _tell(line: str) -> None:
+    print(printable(line), file=sys.stderr)
+
+
+def _tell_left_out(left_out: Iterable[LeftOut], explain: bool) -> None:
+    left_out = list(left_out)
+    reasons = Counter(each.reason for each in left_out)
+    if reasons:
+        said = ", ".join(f"{number:,} {reason}" for reason, number in reasons.most_common())
+        _tell(f"left out: {said}")
+    if explain:
+        named = [each for each in left_out if each.reason != "no room"]
+        for each in named[:_SHOWN_LEFT_OUT]:
+            _tell(f"  {each.path}: {each.reason}")
+        if len(named) > _SHOWN_LEFT_OUT:
+            _tell(f"  ... and {len(named) - _SHOWN_LEFT_OUT:,} more")
+
+
+def _tell_why(packed: "Pack") -> None:
+    """The files that are in, best first, with what speaks for each and which lines are in."""
+    for number, ranked in enumerate(packed.ranking, start=1):
+        lines = sorted(
+            (span.first_line, span.last_line) for span in packed.spans if span.path == ranked.path
+        )
+        places = ", ".join(f"{first}-{last}" for first, last in lines)
+        reasons = "; ".join(
+            f"{each.signal}{f' ({each.words})' if each.words else ''} {each.weight:+.2f}"
+            for each in ranked.reasons[:4]
+        )
+        _tell(f"{number:4} {ranked.path}:{places}{f'  [{reasons}]' if reasons else ''}")
+
+
+@contextmanager
+def _output(out: Path | None, *, discard: bool = False) -> Iterator[Callable[[str], object]]:
+    """Where the text goes: nowhere, to standard output, or to a file that appears when whole."""
+    if discard:
+        yield lambda text: None
+    elif out is None:
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
+        write = sys.stdout.write
+        yield (lambda text: write(printable(text))) if sys.stdout.isatty() else write
+        sys.stdout.flush()
+    else:
+        with _file_that_appears_whole(out) as write_to_file:
+            yield write_to_file
+
+
+@contextmanager
+def _file_that_appears_whole(out: Path) -> Iterator[Callable[[str], object]]:
+    try:
+        descriptor, name = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name[:100]}.")
+    except OSError as error:
+        raise SettingsError(
+            f"{out} cannot be written: {error.strerror}.",
+            next_step="Name a file in a folder that exists and may be written.",
+        ) from None
+    try:
+        with os.fdopen(
+            descriptor, "w", encoding="utf-8", errors="backslashreplace", newline=""
+        ) as file:
+            yield file.write
+        Path(name).chmod(0o666 & ~_umask())
+        Path(name).replace(out)
+    except OSError as error:
+        raise SettingsError(
+            f"{out} cannot be written: {error.strerror}.",
+            next_step="Name a file, and see that the disk has room.",
+        ) from None
+    finally:
+        with suppress(OSError):
+            Path(name).unlink()
+
+
+def _umask() -> int:
+    known = os.umask(0)
+    os.umask(known)
+    return known
