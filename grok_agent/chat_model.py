@@ -93,8 +93,8 @@ class ChatGrokBuild(BaseChatOpenAI):
     state_dir: Path | None = Field(default=None, exclude=True)
     """Where the ledger lies, and what ``grok-agent doctor`` has found."""
     moderation_file: Path | None = Field(default=None, exclude=True)
-    """Remembers prompts that moderation refused beyond this process, by their fingerprints only: for
-    the next run of a batch, and for its other processes."""
+    """Remembers prompts that moderation refused, by their fingerprints only, for the next run of a
+    batch and for its other processes."""
     edge: Edge | None = Field(default=None, exclude=True, repr=False)
     """A limiter, moderation memory and ledger of its own; None: those of the whole process."""
     reencode: Reencode | None = Field(default=_reencode, exclude=True, repr=False)
@@ -349,11 +349,19 @@ class ChatGrokBuild(BaseChatOpenAI):
             caps=Caps(self.max_usd_per_call, self.max_usd_per_run, self.max_usd_per_day),
             thread=conversation_in(payload),
             reencode=self.reencode,
+            estimate=self._likely_usage,
         )
         edge = self.edge or edge_of(target, self.state_dir)
         if self.moderation_file:
             edge.moderation.keep_in(self.moderation_file)
         return Job(payload, target, edge, terms)
+
+    def _likely_usage(self, payload: Mapping[str, Any], written: str) -> dict[str, Any]:
+        """What a request has used by our count, where its gateway does not say."""
+        ratio, images = self.token_ratio, self.model_profile.images
+        counted = count_messages(payload["messages"], payload.get("tools") or (), images)
+        prompt = ratio.likely(counted) + ratio.overhead
+        return {"prompt_tokens": prompt, "completion_tokens": ratio.likely(count(written))}
 
     def _learned_ratio(self) -> LearnedRatio:
         target = Target(self.openai_api_base or "", self.model_name, "")

@@ -235,7 +235,7 @@ def _remarks(report: Report) -> Iterator[str]:
         yield (
             f"Of this {_usd(whole.billed):,.6f} USD as billed, {_usd(whole.listed):,.6f} computed"
             f" from the list price, {_usd(whole.estimated):,.6f} estimated, for answers that were"
-            " not whole or whose tokens a proxy has counted."
+            " not whole or whose tokens the gateway did not count."
         )
     if whole.unknown:
         yield f"The cost of {whole.unknown:,} request(s) is not known and is in no sum."

@@ -284,7 +284,7 @@ def test_an_answer_that_could_not_be_used_is_in_the_ledger_too(repository: Path)
 
 
 @pytest.mark.enable_socket
-def test_a_stream_that_broke_off_before_its_bill_is_of_unknown_cost(repository: Path) -> None:
+def test_a_stream_that_broke_off_before_its_bill_is_estimated(repository: Path) -> None:
     bill = Bill()
     with running(PaidGateway(faults=[Fault("cut_stream", times=1)], bill=bill)) as url:
         model = ChatGrokBuild(base_url=url, api_key="sk-secret")
@@ -293,8 +293,24 @@ def test_a_stream_that_broke_off_before_its_bill_is_of_unknown_cost(repository: 
         list(model.stream("What can you do?"))
     total = json.loads(run("--json").stdout)["total"]
     (cut, whole) = (ticks for amounts in bill.answers.values() for ticks in amounts)
-    assert cut == whole == total["ticks"]
-    assert (total["requests"], total["cut"], total["unknown"]) == (2, 1, 1)
+    assert total["billed"] == whole
+    assert 0.2 * cut < total["estimated"] < 1.5 * cut
+    assert (total["requests"], total["cut"], total["unknown"]) == (2, 1, 0)
+
+
+@pytest.mark.enable_socket
+@pytest.mark.parametrize("streaming", [False, True])
+def test_a_gateway_that_counts_nothing_is_counted_for(
+    repository: Path, bills: Bills, streaming: bool
+) -> None:
+    bill = Bill()
+    with running(PaidGateway(faults=[Fault("no_usage", times=None)], bill=bill)) as url:
+        model = ChatGrokBuild(base_url=url, api_key="sk-secret", streaming=streaming)
+        model.invoke("What can you do? " * 100)
+    (attempt,) = bills.attempts()
+    assert (attempt.status, attempt.cost.basis, attempt.estimated) == ("whole", "list_price", True)
+    assert attempt.ticks
+    assert 0.7 * bill.ticks < attempt.ticks < 1.5 * bill.ticks
 
 
 def test_a_fee_for_a_refused_prompt_is_of_unknown_cost(bills: Bills) -> None:

@@ -76,9 +76,16 @@ class Answer:
     target: Target
     asked: Asked = field(default_factory=Asked)
     text: str = ""
+    reasoning: str = ""
     refusal: str = ""
     finish_reason: str = ""
     calls: list[Call] = field(default_factory=list)
+
+    @property
+    def written(self) -> str:
+        """All that the model has written, in whatever part of the answer."""
+        calls = (f"{call.name}{call.arguments}" for call in self.calls)
+        return "".join((self.reasoning, self.text, self.refusal, *calls))
 
     def require_whole(self) -> None:
         """Raise IncompleteAnswerError or another GatewayError unless the answer is whole."""
@@ -153,6 +160,14 @@ def receipt_in(body: str) -> tuple[dict[str, Any] | None, str]:
     return read_usage(content.get("usage")), names_in(content).get("model", "")
 
 
+def written_in(answer: Mapping[str, Any]) -> str:
+    """All that the model has written in a whole answer."""
+    messages = [choice["message"] for choice in answer["choices"]]
+    calls = [call["function"] for message in messages for call in message["tool_calls"] or ()]
+    texts = [all_text(message["content"]) + message["reasoning_content"] for message in messages]
+    return "".join((*texts, *(f"{call['name']}{call['arguments']}" for call in calls)))
+
+
 def as_chunk(answer: Mapping[str, Any]) -> dict[str, Any]:
     """A whole answer as the only chunk of a stream, for relays that ignore ``stream``."""
     choice = answer["choices"][0]
@@ -187,7 +202,7 @@ def _sound_choice(choice: Mapping[str, Any], target: Target, asked: Asked) -> di
         calls.append(Call(id_, text_of(function.get("name")), arguments))
     content, refusal = message.get("content"), refusal_in(message)
     finish_reason = text_of(choice.get("finish_reason"))
-    answer = Answer(target, asked, all_text(content), refusal, finish_reason, calls)
+    answer = Answer(target, asked, all_text(content), "", refusal, finish_reason, calls)
     answer.require_whole()
     sound = {
         "role": "assistant",

@@ -34,7 +34,7 @@ class Attempt:
 
     ``call`` is an id shared by all attempts of one call of the model, ``thread`` the conversation;
     both may be empty. ``usage`` is None where nothing is known. ``estimated`` marks a cost that
-    rests on an unfinished answer or on tokens that a proxy has counted.
+    rests on an unfinished answer or on tokens that were counted here or by a proxy.
     """
 
     model_asked: str

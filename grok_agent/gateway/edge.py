@@ -1,7 +1,9 @@
 """What all requests to one gateway share: its limiter, its moderation, and the ledger."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from grok_agent.gateway.attempt import key_alias
@@ -13,6 +15,9 @@ from grok_agent.gateway.ladder import Reencode
 from grok_agent.gateway.made_up import Ends
 from grok_agent.gateway.moderation import Moderation, moderation_of
 from grok_agent.gateway.pacing import Limiter, limiter_of
+
+Estimate = Callable[[Mapping[str, Any], str], dict[str, Any]]
+"""The likely usage of a request, given with what had arrived of its answer."""
 
 LEDGER_FILE = "ledger.sqlite3"
 """Name of the ledger in the state folder."""
@@ -40,7 +45,7 @@ class Terms:
     ``max_wait_s``: after it nothing is sent again. ``max_retries``: None for as many as fit into
     it. ``gap_s``: longest time to the first piece of an answer and between two. ``answer_s``:
     longest time for one answer. ``thread`` and ``call`` name the conversation and this call in the
-    ledger.
+    ledger; ``estimate`` stands in where the gateway does not say what an answer used.
     """
 
     max_wait_s: float = 300.0
@@ -51,6 +56,7 @@ class Terms:
     thread: str = ""
     call: str = field(default_factory=lambda: uuid4().hex)
     reencode: Reencode | None = None
+    estimate: Estimate | None = None
 
 
 _edges: dict[tuple[str, str, str, str], Edge] = {}

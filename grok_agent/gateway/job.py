@@ -90,22 +90,30 @@ class Job:
         served: str,
         status: Status,
         *,
+        arrived: str = "",
         estimated: bool = False,
     ) -> None:
-        """Write into the ledger what an answer cost; nothing where none began."""
-        if self._edge.bills:
-            terms = self.terms
-            self._edge.bills.record(
-                Attempt.of(
-                    self.target,
-                    usage,
-                    served=served,
-                    status=status,
-                    estimated=estimated,
-                    thread=terms.thread,
-                    call=terms.call,
-                )
+        """Write into the ledger what an answer cost; nothing where none began.
+
+        ``usage`` is what the gateway says, or None; ``arrived`` the text of the answer, to estimate
+        by; ``estimated`` where ``usage`` is not the gateway's own count.
+        """
+        if self._edge.bills is None:
+            return
+        terms = self.terms
+        if usage is None and terms.estimate and status != "failed":
+            usage, estimated = terms.estimate(self.payload, arrived), True
+        self._edge.bills.record(
+            Attempt.of(
+                self.target,
+                usage,
+                served=served,
+                status=status,
+                estimated=estimated,
+                thread=terms.thread,
+                call=terms.call,
             )
+        )
 
     def failed(
         self, send: Send, error: GatewayError, *, has_begun: bool = False, may_restart: bool = False

@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 
 from grok_agent.errors import GatewayError
-from grok_agent.gateway.answer import Asked, as_chunk, receipt_in, whole_answer
+from grok_agent.gateway.answer import Asked, as_chunk, receipt_in, whole_answer, written_in
 from grok_agent.gateway.attempt import Status
 from grok_agent.gateway.events import Events
 from grok_agent.gateway.faults import NotAGatewayError, fault, fault_of
@@ -81,7 +81,8 @@ class Received:
         end = self.assembly.close() if self._asks_for_stream else self._parsed()
         if self._is_streamed and self.assembly.usage and self._has_made_up_end(end):
             raise self.assembly.incomplete("the proxy has made up its end and its usage")
-        self._bill(end["usage"], end.get("model", ""), is_whole=True)
+        written = self.assembly.written if self._asks_for_stream else written_in(end)
+        self._bill(end["usage"], end.get("model", ""), written, is_whole=True)
         return end
 
     def failure(self, error: Exception) -> GatewayError:
@@ -97,7 +98,8 @@ class Received:
     def account(self) -> None:
         """Bill what has begun and was not finished, whoever ended it."""
         if self.assembly.has_begun or self.assembly.usage:
-            self._bill(self.assembly.usage, self.assembly.served, is_whole=False)
+            assembly = self.assembly
+            self._bill(assembly.usage, assembly.served, assembly.written, is_whole=False)
 
     def _parsed(self) -> Json:
         text = self._body.decode("utf-8-sig", errors="replace")
@@ -107,7 +109,7 @@ class Received:
         except GatewayError:
             usage, served = receipt_in(text)
             if usage:
-                self._bill(usage, served, is_whole=False)
+                self._bill(usage, served, "", is_whole=False)
             raise
 
     def _has_made_up_end(self, end: Json) -> bool:
@@ -115,13 +117,13 @@ class Received:
         is_made_up = self._job.ends.is_made_up(self._job.headers, names_parts=names_parts)
         return is_made_up and bool(end["choices"][0]["finish_reason"] == "stop")
 
-    def _bill(self, usage: Json | None, served: str, *, is_whole: bool) -> None:
+    def _bill(self, usage: Json | None, served: str, arrived: str, *, is_whole: bool) -> None:
         if not self._is_billed:
             self._is_billed = True
             # LiteLLM builds the usage of a stream anew: without the bill, perhaps without reasoning
             is_rebuilt = self._is_streamed and bool(deployment_in(self._job.headers))
             status: Status = "whole" if is_whole else "cut"
-            self._job.bill(usage, served, status, estimated=is_rebuilt)
+            self._job.bill(usage, served, status, arrived=arrived, estimated=is_rebuilt)
 
     def _watch(self, part: bytes) -> None:
         limit = self._job.terms.answer_s

@@ -62,6 +62,11 @@ class Assembly:
         return self._usage
 
     @property
+    def written(self) -> str:
+        """All that the model has written by now."""
+        return self._answer.written
+
+    @property
     def served(self) -> str:
         """The model that answers, as far as it is named by now."""
         return self._end.get("model", "")
@@ -94,12 +99,14 @@ class Assembly:
 
     def _sound(self, delta: Mapping[str, Any]) -> dict[str, Any]:
         text, refusal = all_text(delta.get("content")), refusal_in(delta)
+        reasoning = reasoning_in(delta)
         self._answer.text += text
+        self._answer.reasoning += reasoning
         self._answer.refusal += refusal
         calls = [self._piece_of_call(piece) for piece in mappings_of(delta.get("tool_calls"))]
         parts = {
             "content": text,
-            "reasoning_content": reasoning_in(delta),
+            "reasoning_content": reasoning,
             "refusal": refusal,
             "tool_calls": calls,
         }

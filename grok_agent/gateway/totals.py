@@ -44,7 +44,7 @@ class Total:
     """What a group of requests used and cost; amounts in ticks, 1e-10 US dollars each.
 
     ``billed`` is the gateways' own bills, ``listed`` computed from the price list, ``estimated``
-    the same for unfinished answers and for tokens that a proxy has counted. ``unknown`` counts
+    the same for unfinished answers and for tokens counted here or by a proxy. ``unknown`` counts
     requests whose cost is in no sum.
     """
 
