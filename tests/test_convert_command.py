@@ -90,7 +90,10 @@ def spec(*positive: str, **changes: object) -> PromptSpec:
         (spec("blue eyes", "eyes blue"), "repeats"),
         (spec("bright blue eyes", "blue eyes"), "is said by"),
         (spec("猫"), "is Chinese in en"),
-        (spec(*(f"red thing number {n} of many" for n in range(20))), "of which CLIP reads 75"),
+        (
+            spec(*(f"red thing number {n} of many" for n in range(20)), target="sdxl"),
+            "of which CLIP reads 75",
+        ),
         (spec("a gun"), "is banned"),
         (
             spec("cat", style=Text(en="film grain", zh="胶片颗粒"),
