@@ -173,12 +173,15 @@ def test_a_gateway_that_is_down_gets_single_probes(ends: float, seconds: float, 
         assert result.wall <= seconds
 
 
-def test_the_pace_falls_below_a_limit_that_charges_for_refusals() -> None:
-    limiter = Limiter(FakeClock(), Random(1))
+def test_a_gateway_that_refuses_everything_gets_single_probes() -> None:
+    clock = FakeClock()
+    limiter = Limiter(clock, Random(1))
     for _ in range(60):
-        send = acquired(limiter)
-        limiter.report(send, "refused")
-    assert limiter.rate < 1
+        limiter.report(acquired(limiter), "refused")
+    assert limiter.is_down
+    assert clock.time > 1200
+    limiter.report(acquired(limiter), "passed")
+    assert not limiter.is_down
 
 
 def test_one_caller_alone_is_not_slowed_down_by_a_limit_that_nobody_knows() -> None:

@@ -1,231 +1,215 @@
 """How many requests a second a gateway accepts, learned from what it refuses.
 
-Cubic growth after a cut follows CUBIC (Ha, Rhee and Xu, 2008). The rest is made for gateways whose
-refusals are partly random: a cut on each refusal, as in AIMD, falls to a standstill there.
+Some gateways refuse requests by chance, others those above a rate. A client that goes slower at
+each refusal comes to a standstill at the first kind. So when refusals become more frequent at a
+rate that is not known to be too high, a trial tells: for a moment the pace goes down by half or
+more. Refusals that stay as frequent are chance, and the pace returns; else it was above a limit.
+
+The rise of refusals is found by a cumulative sum (Page, 1954), a trial is a sequential test (Wald,
+1945), and after a cut the pace grows as CUBIC does (Ha, Rhee and Xu, 2008).
 """
 
 from dataclasses import dataclass
-from random import Random
+from math import inf, log
 
 from grok_agent.gateway.sends import Outcome, Send, Sends, refusals
 
 START_RATE = 8.0  # requests a second
-MIN_RATE = 0.5
-MAX_RATE = 1000.0
-STAGE_S = 0.4  # slow start doubles the rate each time
+MIN_RATE, MAX_RATE = 0.2, 1000.0
+DOUBLING_S = 0.4  # in slow start
+GROWTH = 0.003  # per second cubed
 CATCH_UP_S = 0.03  # a timer that was late by more loses the rest
+IDLE_S = 0.1  # who leaves this much later than it could was not held back
 
-ROW = 6  # refusals in a row that stop everything
-HOLD_S = 1.0
-WINDOWS = (12, 25, 50, 100)  # sends over which the share of refusals is judged
-EXCESS_IN_SLOW_START, EXCESS = 0.25, 0.12  # shares above the random ones
-MIN_SPAN_S, MIN_PASSES = 0.25, 4
+CHANCE, CHANCE_SENDS = 0.2, 5  # refused at any rate, before anything is known
+RISE = 0.15  # of the others
+ALARM, VERDICT = 4.0, 3.0  # logarithms of odds
+ROW_BY_CHANCE = 1e-4  # refusals in a row that are rarer by chance mean that nothing is taken
 
-GROWTH = 0.002  # per second cubed
-LOOK_BACK_S = 3.0
-DIP_SHARE, DIP_SENDS, DIP_OUTCOMES, DIP_EVERY_S = 0.12, 25, 20, 8.0
-STILL_REFUSED = 0.6  # of the earlier share, in a dip: refusals that do not depend on the rate
-
-
-class RandomShare:
-    """The share of requests that is refused at any rate; begins at 20 % with a light weight."""
-
-    def __init__(self) -> None:
-        self._refused, self._seen = 0.0, 0.0
-
-    @property
-    def share(self) -> float:
-        """The estimate, from 0 to 1."""
-        return (self._refused + 1.6) / (self._seen + 8)
-
-    def sigma(self, n: int) -> float:
-        """Standard deviation of the share in ``n`` requests, that of the estimate included."""
-        spread = self.share * (1 - self.share) / n
-        return float((spread * (1 + n / (self._seen + 8))) ** 0.5)
-
-    def learn(self, sends: list[Send]) -> None:
-        """Take in requests that were sent well below the rate that the gateway accepts."""
-        self._refused = 0.7 * self._refused + refusals(sends)
-        self._seen = 0.7 * self._seen + len(sends)
+CUT, AFTER_TRIAL = 0.92, 0.95  # of the accepted rate
+KNOWN_DOWN_TO = 0.5  # of a limit: refusals above that need no trial
+TRIAL_PACE = 0.5  # of the accepted rate
+TRIAL_SENDS, TRIAL_S = 40, 5.0  # a longer trial ends undecided
+UNLIKELY = -1.0  # logarithm of the odds of chance, below which an undecided trial means a limit
+LIMITED = 0.4  # of the share before a trial is refused in it, if there is a limit
+BLAMED = 60  # refusals put down to chance before another trial
 
 
 @dataclass(frozen=True)
-class Dip:
-    """A short time at half the rate, to see whether refusals depend on it."""
+class Trial:
+    """A short time of a lower pace: its begin, and rates and refused share before it."""
 
     began: float
     rate: float
+    accepted: float
     share: float
-    passes_per_s: float
 
 
 class Pace:
     """Says when the next request may leave; all times are seconds of one monotonic clock."""
 
-    def __init__(self, now: float, random: Random) -> None:
+    def __init__(self, now: float) -> None:
         self.rate = START_RATE
         self.sends = Sends()
-        self._random = random
-        self._chance = RandomShare()
-        self._slow_start = True
+        self._refused, self._seen = CHANCE * CHANCE_SENDS, float(CHANCE_SENDS)
+        self._blamed = 0
+        self._limit: float | None = None  # None: slow start
         self._goal = MAX_RATE  # where slow start ends without a refusal
-        self._stage_began = self._grown_at = self._cut_at = now
-        self._taught_until = now
-        self._next = self._held_until = now
-        self._learned, self._grown_s, self._middle_s = START_RATE, 0.0, 0.0
-        self._dip: Dip | None = None
-        self._dipped_at = now - DIP_EVERY_S
+        self._known_from = inf  # refusals at a rate above it need no trial
+        self._grown_s = self._middle_s = 0.0
+        self._trial: Trial | None = None
+        self._since = now  # what was sent before does not count
+        self._next = self._left_at = now
+        self._resumed_at, self._taken = now, 0
+
+    @property
+    def chance(self) -> float:
+        """The share of requests that is refused at any rate, from 0 to 1."""
+        return self._refused / self._seen
 
     def ready_at(self) -> float:
         """When the next request may leave.
 
         One that is alone need not wait for its turn while no limit is known: it cannot be many.
         """
-        if self._slow_start and not self.sends.under_way:
-            return self._held_until
-        return max(self._next, self._held_until)
+        if self._limit is None and not self._trial and not self.sends.under_way:
+            return self._left_at
+        return self._next
 
     def leave(self, now: float, *, is_probe: bool = False) -> Send:
         """Note that a request leaves now."""
-        self._end_dip(now)
         if not is_probe:
             self._grow(now)
         send = Send(now, self.rate, is_probe)
         self.sends.add(send)
+        self._taken += 1
+        self._left_at = now
         self._next = max(min(self._next, now), now - CATCH_UP_S) + 1 / self.rate
         return send
 
-    def settle(self, send: Send, outcome: Outcome, now: float, wait_s: float | None) -> None:
-        """Note what became of ``send``; ``wait_s`` is what the gateway asks for with a refusal."""
+    def settle(self, send: Send, outcome: Outcome, now: float) -> bool:
+        """Note what became of ``send``; True when the gateway takes nothing any more."""
         self.sends.settle(send, outcome, now)
-        self._end_dip(now)
-        if outcome == "refused" and send.at >= self._cut_at:
-            self._judge(now, wait_s)
+        self._taken -= outcome == "refused"
+        if send.is_probe or send.at < self._since:
+            return False
+        recent = self.sends.judged(self._since, now)
+        if send.was_refused and self._is_shut(recent):
+            self._since = inf
+            return True
+        if self._trial:
+            self._try(self._trial, recent, now)
+        elif send.was_refused:
+            self._suspect(recent, now)
+        return False
 
     def restart(self, now: float) -> None:
         """Begin again low after an outage, and double up to the rate that was known."""
-        if not self._slow_start:
-            self._goal = self._learned
-        self._slow_start = True
-        self._set_rate(0.5 * self.rate, now)
-        self._stage_began = self._cut_at = now
+        self._goal = self._limit or self._goal
+        self._limit, self._trial, self._since = None, None, now
+        self._set_rate(self.rate / 2, now)
 
-    def _judge(self, now: float, wait_s: float | None) -> None:
-        recent = self.sends.judged(self._cut_at, now)
-        if len(recent) >= ROW and refusals(recent[-ROW:]) == ROW:
-            self._hold(now, wait_s)
-        elif self._dip is None:
-            for n in WINDOWS:
-                if len(recent) >= n and self._is_overload(recent[-n:], now):
-                    self._cut(recent[-n:], now)
-                    return
-            self._begin_dip(now)
+    def resume(self, now: float) -> None:
+        """Go on after nothing was taken: with what was taken on average, the pause included."""
+        average = self._taken / max(now - self._resumed_at, 1 / self.rate)
+        self._resumed_at, self._taken = now, 0
+        before = self._trial.rate if self._trial else self.rate
+        self._pace_around(min(max(average, before / 8), before / 2), 1.0, now)
 
-    def _hold(self, now: float, wait_s: float | None) -> None:
-        """Everything is refused: stop, then go on well below what was accepted."""
-        pause = HOLD_S if wait_s is None else wait_s
-        self._held_until = now + pause * (1 + 0.1 * self._random.random())
-        taken = self.sends.judged(now - 4.0, now)
-        accepted = (len(taken) - refusals(taken)) / 4.0
-        rate = self._dip.rate if self._dip else self.rate
-        self._pace_around(0.9 * max(rate / 2, min(0.95 * rate, accepted)), 1.0, now)
+    def _is_shut(self, recent: list[Send]) -> bool:
+        row = 0
+        while row < len(recent) and recent[-1 - row].was_refused:
+            row += 1
+        return max(self.chance, 0.2) ** row < ROW_BY_CHANCE
 
-    def _is_overload(self, window: list[Send], now: float) -> bool:
-        n, refused = len(window), refusals(window)
-        excess = refused / n - self._chance.share
-        certainty = 3 if n >= 50 else 4  # the share of a few is skewed, and looked at often
-        least = EXCESS_IN_SLOW_START if self._slow_start else EXCESS
-        if excess < max(least, certainty * self._chance.sigma(n)):
-            return False
-        first = next(send for send in window if send.was_refused)
-        passes = n - window.index(first) - refused
-        return self._slow_start or (now - first.at >= MIN_SPAN_S and passes >= MIN_PASSES)
-
-    def _cut(self, window: list[Send], now: float) -> None:
-        """Go to what the gateway took since the first refusal; the burst before it is no rate."""
-        first = next(send for send in window if send.was_refused)
-        since = self.sends.judged(first.at, now)
-        passes, span = len(since) - refusals(since), since[-1].at - first.at
-        if span >= MIN_SPAN_S and passes > MIN_PASSES:
-            accepted = passes / span / (1 - self._chance.share)
-            self._pace_around(min(accepted, self.rate), 0.92, now)
+    def _suspect(self, recent: list[Send], now: float) -> None:
+        """See whether refusals have become more frequent."""
+        self._blamed += 1
+        odds, run = _rise(recent, self.chance)
+        if odds < ALARM:
+            if self._blamed >= BLAMED and len(recent) >= 20:
+                self._begin_trial(recent[-100:], now)
+        elif self.rate > self._known_from:
+            self._cut(run, now)
         else:
-            self._pace_around(self.rate, 0.5 if self._slow_start else 0.7, now)
+            self._begin_trial(run, now)
 
-    def _pace_around(self, learned: float, share: float, now: float) -> None:
-        """Begin at ``share`` of the ``learned`` rate and grow around it; what was sent is past."""
-        self._slow_start, self._dip = False, None
-        self._learned = max(learned, MIN_RATE)
+    def _cut(self, run: list[Send], now: float) -> None:
+        limit, known_from = self._limit or self.rate, self._known_from
+        was_above = self.rate > limit
+        self._pace_around(_rate(run) * (1 - self._share(run)), CUT, now)
+        self._known_from = KNOWN_DOWN_TO * limit if was_above else known_from
+
+    def _begin_trial(self, run: list[Send], now: float) -> None:
+        accepted = _rate(run) * (1 - (refusals(run) + 2 * self.chance) / (len(run) + 2))
+        self._trial = Trial(now, self.rate, accepted, self._share(run))
+        self._blamed, self._since = 0, now
+        self._set_rate(TRIAL_PACE * accepted, now)
+
+    def _try(self, trial: Trial, seen: list[Send], now: float) -> None:
+        """End the trial when it is clear whether fewer are refused in it."""
+        refused = refusals(seen)
+        odds = refused * log(1 / LIMITED)
+        odds += (len(seen) - refused) * log((1 - trial.share) / (1 - LIMITED * trial.share))
+        is_over = len(seen) >= TRIAL_SENDS or now - trial.began >= TRIAL_S
+        if abs(odds) < VERDICT and not is_over:
+            return
+        self._refused = 0.5 * self._refused + refused
+        self._seen = 0.5 * self._seen + len(seen)
+        self._trial, self._since = None, now
+        if odds > UNLIKELY:
+            self._set_rate(trial.rate, now)
+        else:
+            self._pace_around(trial.accepted, AFTER_TRIAL, now)
+
+    def _share(self, run: list[Send]) -> float:
+        """The refused share of ``run``, drawn to that of chance: a run is chosen for refusals."""
+        weight = max(200 * self.chance, 2)
+        return (refusals(run) + weight * self.chance) / (len(run) + weight)
+
+    def _pace_around(self, limit: float, share: float, now: float) -> None:
+        """Begin at ``share`` of ``limit`` and grow around it; what was sent is past."""
+        self._limit = self._known_from = max(limit, MIN_RATE)
         self._grown_s, self._middle_s = 0.0, ((1 - share) / GROWTH) ** (1 / 3)
-        self._cut_at = self._grown_at = now
-        self._set_rate(share * self._learned, now)
+        self._trial, self._since, self._goal = None, now, MAX_RATE
+        self._set_rate(share * self._limit, now)
 
     def _set_rate(self, rate: float, now: float) -> None:
         self.rate = min(max(rate, MIN_RATE), MAX_RATE)
         self._next = max(self._next, now + 1 / self.rate)
 
     def _grow(self, now: float) -> None:
-        if self._slow_start:
-            self._grow_by_stages(now)
-        elif self._dip is None and now - self._grown_at >= 0.1:
-            if not self._is_frozen(now):
-                self._grown_s += min(now - self._grown_at, STAGE_S)
-                bend = GROWTH * (self._grown_s - self._middle_s) ** 3
-                self.rate = min(max(self._learned * (1 + bend), MIN_RATE), MAX_RATE)
-            self._grown_at = now
-
-    def _grow_by_stages(self, now: float) -> None:
-        if now - self._stage_began < STAGE_S:
+        """Grow by the time in which requests were held back."""
+        if self._trial or now - self._next > max(1 / self.rate, IDLE_S):
             return
-        used = self.sends.count(now - STAGE_S) / STAGE_S
-        before = self.rate
-        least = self.rate if used >= self.rate / 4 else self.rate / 2  # demand may come unevenly
-        self.rate = min(max(START_RATE, least, min(2 * self.rate, 2 * used)), MAX_RATE)
-        if self.rate > before:
-            self._learn_until(self._stage_began, now)
-        self._stage_began = now
-        if self.rate >= self._goal:
-            self._pace_around(self._goal, 1.0, now)
-
-    def _learn_until(self, until: float, now: float) -> None:
-        """Earlier stages of slow start lie far below the present rate: what they show is chance."""
-        early = self.sends.judged(max(self._taught_until, self._cut_at), now)
-        self._chance.learn([send for send in early if send.at < until])
-        self._taught_until = until
-
-    def _is_frozen(self, now: float) -> bool:
-        if self.sends.count(now - 1.0) < 0.7 * self.rate:
-            return True
-        recent = self.sends.judged(max(self._cut_at, now - LOOK_BACK_S), now)
-        n = len(recent)
-        if not n:
-            return False
-        return refusals(recent) > n * (self._chance.share + self._chance.sigma(n)) + 1
-
-    def _begin_dip(self, now: float) -> None:
-        if self._slow_start or now - self._dipped_at < DIP_EVERY_S:
-            return
-        recent = self.sends.judged(max(self._cut_at, now - LOOK_BACK_S), now)
-        n, refused = len(recent), refusals(recent)
-        if n < DIP_SENDS or refused <= DIP_SHARE * n:
-            return
-        span = max(now - recent[0].at, MIN_SPAN_S)
-        self._dip = Dip(now, self.rate, refused / n, (n - refused) / span)
-        self._dipped_at = now
-        self._set_rate(self.rate / 2, now)
-
-    def _end_dip(self, now: float) -> None:
-        dip = self._dip
-        if dip is None:
-            return
-        seen = self.sends.judged(dip.began, now)
-        if len(seen) < DIP_OUTCOMES:
-            return
-        share = refusals(seen) / len(seen)
-        self._chance.learn(seen)
-        self._dip = None
-        if share >= STILL_REFUSED * dip.share:
-            self._grown_at = now
-            self._set_rate(dip.rate, now)
+        held_s = min(now - self._left_at, DOUBLING_S)
+        if self._limit is None:
+            grown = self.rate * 2 ** (held_s / DOUBLING_S)
+            used = self.sends.count(now - DOUBLING_S) / DOUBLING_S
+            self.rate = max(self.rate, min(grown, 2 * used, MAX_RATE))
+            if self.rate >= self._goal:
+                self._pace_around(self._goal, 1.0, now)
         else:
-            self._pace_around(min(dip.passes_per_s / (1 - share), dip.rate), 0.95, now)
+            self._grown_s += held_s
+            bend = GROWTH * (self._grown_s - self._middle_s) ** 3
+            self.rate = min(max(self._limit * (1 + bend), MIN_RATE), MAX_RATE)
+
+
+def _rise(sends: list[Send], chance: float) -> tuple[float, list[Send]]:
+    """Log odds that refusals are more frequent than by ``chance`` now, and those sent since."""
+    low = max(chance, 0.02)
+    high = low + RISE * (1 - low)
+    refused, passed = log(high / low), log((1 - high) / (1 - low))
+    odds, first = 0.0, 0
+    for i, send in enumerate(sends):
+        if odds <= 0:
+            odds, first = 0.0, i
+        odds += refused if send.was_refused else passed
+    return odds, sends[first:]
+
+
+def _rate(sends: list[Send]) -> float:
+    """Requests a second: as they were allowed, or fewer where there were not as many."""
+    allowed = sum(send.rate for send in sends) / len(sends)
+    took_s = sends[-1].at - sends[0].at
+    return min(allowed, (len(sends) - 1) / took_s) if took_s else allowed

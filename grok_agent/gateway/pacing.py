@@ -53,16 +53,16 @@ class Turn:
 class Limiter:
     """Lets requests go one by one at the rate that the gateway accepts; threads and tasks alike.
 
-    The rate is learned from refusals (:class:`Pace`), and a gateway that is down gets one probe at
-    a time (:class:`Breaker`). Every request that was let go must be reported, whatever became of
-    it. All times are seconds of ``clock``.
+    The rate is learned from refusals (:class:`Pace`), and a gateway that takes nothing gets one
+    probe at a time (:class:`Breaker`). Every request that was let go must be reported, whatever
+    became of it. All times are seconds of ``clock``.
     """
 
     def __init__(self, clock: Clock | None = None, random: Random | None = None) -> None:
         self.clock = clock or Clock()
         random = random or Random()
         self.random = random
-        self._pace = Pace(self.clock.now(), random)
+        self._pace = Pace(self.clock.now())
         self._breaker = Breaker(random)
         self._queue: list[Turn] = []
         self._numbers = count()
@@ -77,8 +77,8 @@ class Limiter:
 
     @property
     def is_down(self) -> bool:
-        """Whether the gateway is taken for down, and only probes are let go."""
-        return self._breaker.is_open
+        """Whether the gateway takes nothing, so that only probes are let go."""
+        return self._breaker.reason is not None
 
     @property
     def has_answered(self) -> bool:
@@ -167,8 +167,11 @@ class Limiter:
             if send.outcome:
                 return
             now = self.clock.now()
-            self._pace.settle(send, outcome, now, wait_s)
-            if self._breaker.settle(send, outcome, now):
+            is_shut = self._pace.settle(send, outcome, now)
+            back = self._breaker.settle(send, outcome, now, wait_s, is_shut=is_shut)
+            if back == "refused":
+                self._pace.resume(now)
+            elif back == "failed":
                 self._pace.restart(now)
             self._has_answered |= outcome in ("passed", "refused")
             if outcome == "passed":
@@ -178,7 +181,7 @@ class Limiter:
     def spend_retry(self) -> bool:
         """Take one retry out of the quota that all jobs share; False when it is used up.
 
-        Probes of a gateway that is down are free: they are rare by themselves.
+        Probes of a gateway that takes nothing are free: they are rare by themselves.
         """
         with self._lock:
             if self.is_down:

@@ -59,15 +59,14 @@ class Sends:
         return sum(1 for _ in takewhile(lambda send: send.at >= since, reversed(self._sends)))
 
     def judged(self, since: float, now: float) -> list[Send]:
-        """Those sent from ``since`` on of which it is known whether the gateway took them."""
+        """Those sent from ``since`` on, up to the first of which it is not known yet.
+
+        A later refusal would count before the passes that were sent with it.
+        """
         settled_by = now - max(_GRACE_S, 3 * self._refusal_s)
-        recent = takewhile(lambda send: send.at >= since, reversed(self._sends))
-        known = [
-            send
-            for send in recent
-            if (send.outcome or send.at <= settled_by) and send.outcome != "unknown"
-        ]
-        return known[::-1]
+        recent = list(takewhile(lambda send: send.at >= since, reversed(self._sends)))
+        known = takewhile(lambda send: send.outcome or send.at <= settled_by, reversed(recent))
+        return [send for send in known if send.outcome != "unknown"]
 
 
 def refusals(sends: list[Send]) -> int:
