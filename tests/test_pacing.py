@@ -1,175 +1,54 @@
 """The limiter learns what a gateway accepts: measured in a simulation with a clock of its own."""
 
 import asyncio
-import heapq
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from itertools import count
 from math import inf
 from random import Random
 
 import pytest
 from fake_clock import FakeClock
+from simulated_gateway import Traffic, Window, simulate
 
-from grok_agent.gateway.pacing import RETRY_QUOTA, Limiter, Turn, limiter_of
-from grok_agent.gateway.retrying import pause_s
+from grok_agent.gateway.pacing import RETRY_QUOTA, Limiter, limiter_of
 from grok_agent.gateway.sends import Send
+from grok_agent.offline.limits import Limits, Outage
+
+LEVELS = (
+    (Traffic("20 % by chance", refused=0.2), 22.0, 0.15),
+    (Traffic("and 50/s", Limits(50, 50, 1), refused=0.2, broken=0.05, cut=0.02), 22.0, 0.15),
+    (Traffic("20/s with Retry-After", Limits(20, 20, retry_after=1)), 1.15 * 24.4, 0.10),
+    (Traffic("20/s without a header", Limits(20, 20)), 1.3 * 24.4, 0.2),
+    (Traffic("20/s, refused ones drain", Limits(20, 20, refusals_drain=True)), 1.4 * 24.4, 0.2),
+    (Traffic("20/s, burst of one", Limits(20, 1)), 1.7 * 25.3, 0.3),
+    (Traffic("5/s", Limits(5, 5)), 1.3 * 99.4, 0.5),
+    (Traffic("3/s, burst of one", Limits(3, 1), jobs=300), 1.6 * 100, 0.5),
+    (Traffic("80/s", Limits(80, 5)), 1.6 * 6.6, 0.2),
+    (Traffic("slow answers", Limits(20, 5), answer_s=(8.0, 12.0)), 1.4 * 34.8, 0.2),
+    (Traffic("slow refusals", Limits(20, 5), refusal_s=0.3), 1.3 * 25.1, 0.3),
+    (Traffic("two processes", Limits(20, 20, 1), processes=2), 1.7 * 24.4, 0.4),
+    (Traffic("20/s, 5/s, 40/s", Limits(20, 5), ((10, 5), (30, 40)), jobs=800), 60.0, 0.2),
+    (Traffic("300 a minute", window=Window(300, 60), jobs=900), 1.3 * 120.4, 0.2),
+    (Traffic("one worker at 1/s", Limits(1, 1), workers=1, jobs=60), 2.2 * 59.3, 0.8),
+)
 
 
-@dataclass
-class Gateway:
-    """What a gateway says to a request that arrives at a time (seconds from the start)."""
-
-    seed: int = 0
-    rate: float | None = None
-    burst: float = 20
-    charges_refused: bool = False
-    sends_wait: bool = False
-    random_429: float = 0.0
-    random_503: float = 0.0
-    random_cut: float = 0.0
-    outage: tuple[float, float] = (0.0, 0.0)
-    tokens: float = field(init=False)
-    filled_at: float = 0.0
-
-    def __post_init__(self) -> None:
-        self.tokens = self.burst
-        self.random = Random(self.seed)
-
-    def answer(self, at: float) -> tuple[str, float, float | None]:
-        """Outcome, latency and Retry-After."""
-        if self.outage[0] <= at < self.outage[1]:
-            return "503", 0.01, None
-        refused_at_random = self.random.random() < self.random_429
-        if refused_at_random:
-            return "429", 0.01, None
-        if self.rate is not None:
-            grown = self.tokens + (at - self.filled_at) * self.rate
-            self.tokens, self.filled_at = min(grown, self.burst), at
-            if self.tokens < 1:
-                if self.charges_refused:
-                    self.tokens = max(self.tokens - 1, -self.burst)
-                wait = (1 - self.tokens) / self.rate if self.sends_wait else None
-                return "429", 0.01, wait
-            self.tokens -= 1
-        if self.random.random() < self.random_503:
-            return "503", 0.01, None
-        if self.random.random() < self.random_cut:
-            return "cut", 0.1, None
-        return "ok", self.random.uniform(0.05, 0.15), None
-
-
-@dataclass
-class Result:
-    wall: float = 0.0
-    sent: int = 0
-    into_outage: int = 0
-    done: int = 0
-
-    @property
-    def wasted(self) -> float:
-        return (self.sent - self.done) / max(self.done, 1)
-
-
-def simulate(gateway: Gateway, jobs: int = 500, workers: int = 200) -> Result:
-    """Run ``jobs`` with ``workers`` at once until all are done, in simulated time."""
-    clock, numbers, result = FakeClock(), count(), Result()
-    limiter = Limiter(clock, Random(gateway.seed))
-    start = clock.time
-    agenda: list[tuple[float, int, Callable[[], None]]] = []
-    woken: list[Callable[[], None]] = []
-
-    def at(moment: float, act: Callable[[], None]) -> None:
-        heapq.heappush(agenda, (moment, next(numbers), act))
-
-    waiting = iter(range(jobs))
-
-    def begin() -> None:
-        if next(waiting, None) is not None:
-            ask(clock.time, 1)
-
-    def ask(began: float, attempt: int) -> None:
-        turn: Turn
-
-        def look() -> None:
-            if turn.has_left:
-                return
-            step = limiter.advance(turn)
-            if isinstance(step, Send):
-                turn.has_left = True
-                go(step, began, attempt)
-            elif step < 1e9:
-                at(clock.time + step + 0.001, look)
-
-        turn = limiter.turn(began, lambda: woken.append(look))
-        limiter.enter(turn)
-        look()
-
-    def go(send: Send, began: float, attempt: int) -> None:
-        moment = clock.time - start
-        outcome, latency, wait = gateway.answer(moment)
-        result.sent += 1
-        result.into_outage += gateway.outage[0] <= moment < gateway.outage[1]
-        at(clock.time + latency, lambda: settle(send, outcome, wait, began, attempt))
-
-    def settle(send: Send, said: str, wait: float | None, began: float, attempt: int) -> None:
-        if said == "ok":
-            limiter.report(send, "passed")
-            result.done += 1
-            result.wall = clock.time - start
-            begin()
-            return
-        kind = {"429": "refused", "503": "failed"}.get(said, "passed")
-        limiter.report(send, kind, wait)  # type: ignore[arg-type]
-        pause = pause_s(kind, attempt, wait, limiter.random)  # type: ignore[arg-type]
-        pause *= not (kind == "failed" and limiter.is_down)
-        at(clock.time + pause, lambda: ask(began, attempt + 1))
-
-    for _ in range(min(workers, jobs)):
-        begin()
-    while agenda or woken:
-        while woken:
-            woken.pop()()
-        if agenda:
-            clock.time, _, act = heapq.heappop(agenda)
-            assert clock.time - start < 600
-            act()
-    assert result.done == jobs
-    return result
-
-
-IDEAL_20 = (500 - 20) / 20
-
-LEVELS = {
-    "random 429": (Gateway(random_429=0.2), 22.0, 0.42),
-    "mix with 50/s": (
-        Gateway(rate=50, random_429=0.2, random_503=0.05, random_cut=0.02),
-        22.0,
-        0.42,
-    ),
-    "20/s with Retry-After": (Gateway(rate=20, sends_wait=True), 1.15 * IDEAL_20, 0.10),
-    "20/s without a header": (Gateway(rate=20), 1.3 * IDEAL_20, 0.2),
-    "20/s, refused ones charged": (Gateway(rate=20, charges_refused=True), 1.4 * IDEAL_20, 0.2),
-    "20/s, burst of one": (Gateway(rate=20, burst=1), 1.7 * 25, 0.3),
-    "5/s": (Gateway(rate=5, burst=5), 1.3 * 99, 0.5),
-}
-
-
-@pytest.mark.parametrize("seed", [1, 2, 3])
-@pytest.mark.parametrize("name", LEVELS)
-def test_the_accepted_rate_is_found_with_little_waste(name: str, seed: int) -> None:
-    gateway, seconds, wasted = LEVELS[name]
-    result = simulate(replace(gateway, seed=seed))
-    assert result.wall <= seconds
-    assert result.wasted <= wasted
+@pytest.mark.parametrize(("traffic", "seconds", "wasted"), LEVELS, ids=lambda it: str(it)[:40])
+def test_the_accepted_rate_is_found_with_little_waste(
+    traffic: Traffic, seconds: float, wasted: float
+) -> None:
+    for seed in (1, 2, 3):
+        result = simulate(traffic, seed)
+        assert result.done == traffic.jobs
+        assert result.wall <= seconds
+        assert result.wasted - traffic.lost() <= wasted
 
 
 @pytest.mark.parametrize(("ends", "seconds", "sent"), [(6, 11.0, 25), (31, 36.0, 40)])
 def test_a_gateway_that_is_down_gets_single_probes(ends: float, seconds: float, sent: int) -> None:
     for seed in (1, 2, 3):
-        result = simulate(Gateway(seed=seed, outage=(1, ends)))
+        result = simulate(Traffic("outage", Limits(outages=(Outage(1, ends),))), seed)
         assert result.into_outage <= sent
+        assert result.done == 500
         assert result.wall <= seconds
 
 
