@@ -19,7 +19,7 @@ from grok_agent.gateway.sqlite_file import Kind as FileKind
 from grok_agent.gateway.sqlite_file import SqliteFile
 from grok_agent.settings import cache_folder
 
-_RULES = 1
+_RULES = 2
 """Grows when ``classify`` or ``encoding_of`` judge otherwise than before."""
 
 _SETTLED_NS = 2_000_000_000
