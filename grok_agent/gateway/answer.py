@@ -32,6 +32,7 @@ from grok_agent.gateway.fields import (
     text_of,
 )
 from grok_agent.gateway.replies import Reply, read_error, read_reply
+from grok_agent.gateway.thinking import parted
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
@@ -201,6 +202,10 @@ def _sound_choice(choice: Mapping[str, Any], target: Target, asked: Asked) -> di
         id_ = unused_id(call.get("id"), calls)
         calls.append(Call(id_, text_of(function.get("name")), arguments))
     content, refusal = message.get("content"), refusal_in(message)
+    reasoning = reasoning_in(message)
+    if isinstance(content, str):
+        thoughts, content = parted(content)
+        reasoning += text_of(thoughts)
     finish_reason = text_of(choice.get("finish_reason"))
     answer = Answer(target, asked, all_text(content), "", refusal, finish_reason, calls)
     answer.require_whole()
@@ -208,7 +213,7 @@ def _sound_choice(choice: Mapping[str, Any], target: Target, asked: Asked) -> di
         "role": "assistant",
         "content": mappings_of(content) if isinstance(content, list) else text_of(content),
         "tool_calls": [_wire_call(call) for call in calls] or None,
-        "reasoning_content": reasoning_in(message),
+        "reasoning_content": reasoning,
         "refusal": refusal,
     }
     return {"message": sound, "finish_reason": finish_reason}

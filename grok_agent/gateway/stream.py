@@ -18,6 +18,7 @@ from grok_agent.gateway.fields import (
     text_of,
 )
 from grok_agent.gateway.replies import read_error
+from grok_agent.gateway.thinking import Thinking
 
 
 class Assembly:
@@ -34,6 +35,7 @@ class Assembly:
         self.has_begun = False
         self.names_prompt_parts = False
         self._answer = Answer(target, asked)
+        self._thinking = Thinking()
         self._place: dict[int, int] = {}  # the gateway's index -> position in calls
         self._end: dict[str, str] = {}
         self._usage: dict[str, Any] | None = None
@@ -88,8 +90,11 @@ class Assembly:
 
     def close(self) -> dict[str, Any]:
         """The last chunk: finish_reason, model and usage. Raises unless the answer is whole."""
+        rest = self._thinking.rest()
+        self._answer.text += rest
         self._answer.require_whole()
-        choice = {"index": 0, "delta": {}, "finish_reason": self._answer.finish_reason}
+        delta = {"content": rest} if rest else {}
+        choice = {"index": 0, "delta": delta, "finish_reason": self._answer.finish_reason}
         return {**self._end, "choices": [choice], "usage": self._usage}
 
     def _take_usage(self, usage: Mapping[str, Any]) -> None:
@@ -98,8 +103,8 @@ class Assembly:
             self.names_prompt_parts = bool(usage.get("prompt_tokens_details"))
 
     def _sound(self, delta: Mapping[str, Any]) -> dict[str, Any]:
-        text, refusal = all_text(delta.get("content")), refusal_in(delta)
-        reasoning = reasoning_in(delta)
+        thought, text = self._thinking.split(all_text(delta.get("content")))
+        reasoning, refusal = reasoning_in(delta) + thought, refusal_in(delta)
         self._answer.text += text
         self._answer.reasoning += reasoning
         self._answer.refusal += refusal
