@@ -17,7 +17,10 @@ _NAME_NODES = ("identifier", "simple_identifier", "type_identifier", "name")
 _TYPE_ARGUMENTS = re.compile(r"<[^<>]*>|\[[^\[\]]*\]")
 _SEPARATORS = re.compile(r"::|\\|[.:]")
 _NO_OWNERS = frozenset({"exports", "module", "this", "self", "prototype", "window", "globalThis"})
-_NO_NAMES = frozenset({"if", "for", "while", "switch", "return", "else", "do", "sizeof", "defined"})
+_NO_NAMES = frozenset(  # what a parser takes for one after code that it did not understand
+    {"if", "for", "while", "switch", "return", "else", "do", "sizeof", "defined", "struct", "const"}
+    | {"void", "char", "int", "long", "short", "unsigned", "signed", "float", "double"}
+)
 
 
 def by_name(node: "SgNode") -> Iterator[Name]:

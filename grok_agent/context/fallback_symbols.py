@@ -17,16 +17,17 @@ MAX_SIGNATURE = 200
 MAX_FOUND = 20_000
 """Definitions, and likewise imports, of one file."""
 
+_LINE_CHARS = 1_000
 _WORDS_OF_KINDS: Mapping[DefinitionKind, str] = {
     "class": "class object actor contract entity implementation",
     "constant": "const constant resource variable",
     "enum": "enum",
-    "function": "def defp defun fn func fun function sub proc procedure task trigger",
+    "function": "def defp defn defun fn func fun function sub proc procedure task trigger",
     "impl": "impl",
     "interface": "interface protocol defprotocol service",
     "macro": "macro defmacro define",
     "method": "method rpc",
-    "module": "module namespace package defmodule mod",
+    "module": "module namespace package defmodule mod ns",
     "struct": "struct record message union table",
     "trait": "trait typeclass",
     "type": "type typedef data newtype typealias input scalar view",
@@ -37,7 +38,7 @@ _MODIFIERS = (
     "|override|private|protected|public|pub|replace|sealed|static|unsafe|virtual"
 )
 _KEYWORD = (
-    rf"[(@]?(?:(?:{_MODIFIERS})[ \t]+){{0,4}}(?P<word>{'|'.join(_WORDS)})\*?[ \t]+"
+    rf"[(@]?(?:(?:{_MODIFIERS})[ \t]+){{0,4}}(?P<word>{'|'.join(_WORDS)})[*-]?[ \t]+"
     r"(?:\([^()\n]{0,200}\)[ \t]*|\"[\w.-]{0,80}\"[ \t]+)?"
     r"[\"'`]?(?P<name>[^\W\d][\w.:?!$-]{0,120})"
 )
@@ -71,7 +72,8 @@ _BY_NEXT = frozenset({"elm", "erlang", "fsharp", "haskell", "ocaml", "sql"})
 """Languages whose definitions end where the next one begins, whatever the indentation."""
 
 _SCRIPT_IMPORT = re.compile(
-    r"^[ \t]*(?:import|export)\b[^;'\"`()=]{0,2000}?\bfrom\s*[\"'][^\"'\n]+[\"']"
+    r"^[ \t]*(?:import|export)\b(?:(?!\n[ \t]*(?:import|export)\b)[^;'\"`()=]){0,2000}?"
+    r"\bfrom\s*[\"'][^\"'\n]+[\"']"
     r"|^[ \t]*import\s*[\"'][^\"'\n]+[\"']",
     re.MULTILINE,
 )
@@ -92,14 +94,17 @@ def fallback_definitions(text: str, language: str) -> tuple[Definition, ...]:
     lines = text.split("\n")
     ends = _ends_by_next(lines, starts) if language in _BY_NEXT else _ends(lines, starts)
     found: list[Definition] = []
-    outer: list[tuple[int, str]] = []
+    outer: list[Definition] = []
     for start, end in zip(starts, ends, strict=True):
-        while outer and outer[-1][0] < start.line:
+        while outer and outer[-1].last_line < start.line:
             outer.pop()
-        parent = outer[-1][1] if outer else ""
-        signature = " ".join(lines[start.line - 1].split()).rstrip("{:= ")[:MAX_SIGNATURE]
+        if start.kind == "constant" and any(around.kind == "function" for around in outer):
+            continue
+        parent = ".".join(filter(None, (outer[-1].parent, outer[-1].name))) if outer else ""
+        head = " ".join(lines[start.line - 1][:_LINE_CHARS].split())
+        signature = head.rstrip("{:= ")[:MAX_SIGNATURE]
         found.append(Definition(start.name, start.kind, start.line, end, signature, parent))
-        outer.append((end, f"{parent}.{start.name}" if parent else start.name))
+        outer.append(found[-1])
     return tuple(found)
 
 

@@ -1,5 +1,6 @@
 """Which language a file is written in, by its name."""
 
+import re
 from pathlib import PurePosixPath
 
 _SUFFIXES = {
@@ -73,12 +74,23 @@ _BY_SUFFIX = {
 }
 
 
+_CPP = re.compile(r"^[ \t]*(?:class\s+\w+|namespace\b[^;\n]*\{|template\s*<)", re.MULTILINE)
+
+
 def language_of(path: str) -> str | None:
     """The programming language of a file's name, in lower case; None for everything else.
 
-    ``path`` is posix; nothing is read. C++ headers named ``.h`` count as C.
+    ``path`` is posix; nothing is read. C++ headers named ``.h`` count as C; see :func:`refined`.
     """
     name = PurePosixPath(path).name
     if name in _NAMES:
         return _NAMES[name]
     return _BY_SUFFIX.get(name.rpartition(".")[2].lower()) if "." in name else None
+
+
+def refined(language: str, text: str) -> str:
+    """``language``, or the one that ``text`` is in although its name says ``language``.
+
+    A header named ``.h`` holds C or C++.
+    """
+    return "cpp" if language == "c" and _CPP.search(text) else language

@@ -15,9 +15,14 @@ LANGUAGES = frozenset(
 """Those that have a grammar here."""
 
 MAX_CHARS = 1_000_000
-MAX_LINE_CHARS = 20_000
+MAX_LINE_CHARS = 50_000
+MAX_REPEATED_LINES = 50
+FEW_LINES = 1_000
 MAX_DEPTH = 200
 MAX_UNCLOSED = 2_000
+MAX_UNCLOSED_COMMENTS = 200
+MAX_CHARS_OF = {"lua": 50_000, "scala": 50_000}
+"""Languages whose parser takes quadratic time where the text is another language after all."""
 
 _PAIRS = (b"()", b"[]", b"{}", b"<>")
 
@@ -29,18 +34,27 @@ def parse(text: str, language: str) -> "SgNode | None":
     long lines (minified code). The parser is C code that cannot be stopped, and such texts cost it
     minutes or gigabytes. Positions in the tree are characters of ``text``.
     """
-    if language not in LANGUAGES or len(text) > MAX_CHARS:
+    if language not in LANGUAGES or len(text) > MAX_CHARS_OF.get(language, MAX_CHARS):
         return None
     data = text.encode("utf-8", "replace")
-    if _has_long_line(data) or _is_deeply_nested(data):
+    if _has_odd_lines(data) or _is_deeply_nested(data) or _has_unclosed_comments(data):
         return None
     from ast_grep_py import SgRoot
 
     return SgRoot(data.decode(), language).root()
 
 
-def _has_long_line(data: bytes) -> bool:
-    return len(data) > MAX_LINE_CHARS and max(map(len, data.split(b"\n"))) > MAX_LINE_CHARS
+def _has_odd_lines(data: bytes) -> bool:
+    """Whether a line is too long, or nearly all of many are the same."""
+    lines = data.split(b"\n")
+    if max(map(len, lines)) > MAX_LINE_CHARS:
+        return True
+    return len(lines) > FEW_LINES and len(set(lines)) * MAX_REPEATED_LINES < len(lines)
+
+
+def _has_unclosed_comments(data: bytes) -> bool:
+    """Whether there are many comments without an end, for each of which all the rest is read."""
+    return data.count(b"/*", data.rfind(b"*/") + 1) > MAX_UNCLOSED_COMMENTS
 
 
 def _is_deeply_nested(data: bytes) -> bool:

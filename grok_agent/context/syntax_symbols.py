@@ -20,6 +20,7 @@ _BEFORE_CHARS = 80
 _MODIFIERS = re.compile(r"[\w() \t]*")  # "export const", "static inline"
 _BETWEEN = re.compile(r"[\w\s]*")
 _ATTRIBUTES = re.compile(r"(?:(?:@(?!interface\b)[\w.]+(?:\([^()]*\))?|#?\[[^\[\]]*\])\s+)+")
+_WORD = re.compile(r"\w+")
 _BEFORE_BODY = re.compile(r"\s*(?:=>|[{:=;])\s*$")
 _OWNERS = frozenset({"class", "interface", "trait", "impl", "struct", "enum"})
 _FUNCTIONS = frozenset({"function", "method"})
@@ -146,7 +147,7 @@ class _Reader:
         if kind == "variable" and (f"{name[0]}(" in signature or f"{name[0]} (" in signature):
             return "prototype"
         if self._grammar.words and kind in ("class", "constant", "type"):
-            for word in signature.split():
+            for word in _WORD.findall(signature):
                 if word in self._grammar.words:
                     return self._grammar.words[word]
         return kind
