@@ -26,13 +26,12 @@ RISE = 0.15  # of the others
 ALARM, VERDICT = 4.0, 3.0  # logarithms of odds
 ROW_BY_CHANCE = 1e-4  # refusals in a row that are rarer by chance mean that nothing is taken
 
-CUT, AFTER_TRIAL = 0.92, 0.95  # of the accepted rate
+CUT = 0.92  # of the accepted rate
 KNOWN_DOWN_TO = 0.5  # of a limit: refusals above that need no trial
 TRIAL_PACE = 0.5  # of the accepted rate
-TRIAL_SENDS, TRIAL_S = 40, 5.0  # a longer trial ends undecided
-UNLIKELY = -1.0  # logarithm of the odds of chance, below which an undecided trial means a limit
+TRIAL_S = 5.0  # a longer one ends with what is more likely
 LIMITED = 0.4  # of the share before a trial is refused in it, if there is a limit
-BLAMED = 60  # refusals put down to chance before another trial
+BLAMED = 30  # refusals put down to chance before another trial
 
 
 @dataclass(frozen=True)
@@ -151,16 +150,15 @@ class Pace:
         refused = refusals(seen)
         odds = refused * log(1 / LIMITED)
         odds += (len(seen) - refused) * log((1 - trial.share) / (1 - LIMITED * trial.share))
-        is_over = len(seen) >= TRIAL_SENDS or now - trial.began >= TRIAL_S
-        if abs(odds) < VERDICT and not is_over:
+        if abs(odds) < VERDICT and now - trial.began < TRIAL_S:
             return
         self._refused = 0.5 * self._refused + refused
         self._seen = 0.5 * self._seen + len(seen)
         self._trial, self._since = None, now
-        if odds > UNLIKELY:
+        if odds > 0:
             self._set_rate(trial.rate, now)
         else:
-            self._pace_around(trial.accepted, AFTER_TRIAL, now)
+            self._pace_around(trial.accepted, CUT, now)
 
     def _share(self, run: list[Send]) -> float:
         """The refused share of ``run``, drawn to that of chance: a run is chosen for refusals."""
