@@ -26,6 +26,7 @@ from grok_agent.errors import SettingsError
 from grok_agent.gateway.answer import keep_extras
 from grok_agent.gateway.bills import Caps
 from grok_agent.gateway.calls import ask, ask_async, stream, stream_async
+from grok_agent.gateway.capabilities import known
 from grok_agent.gateway.client import conversation_header, conversation_in, isolate, timeouts
 from grok_agent.gateway.collecting import Collected
 from grok_agent.gateway.connections import async_client, sync_client
@@ -172,17 +173,22 @@ class ChatGrokBuild(BaseChatOpenAI):
         self,
         schema: Any = None,
         *,
-        method: Literal["function_calling", "json_mode", "json_schema"] = "json_schema",
+        method: Literal["function_calling", "json_mode", "json_schema"] | None = None,
         include_raw: bool = False,
         strict: bool | None = None,
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, Any]:
-        """Answers in the form of ``schema``, by default enforced by the gateway (``json_schema``).
+        """Answers in the form of ``schema``, enforced by the gateway.
 
+        ``method`` None means ``json_schema``, or ``function_calling`` where ``grok-agent doctor``
+        has found that the gateway does not keep to a JSON schema.
         ``strict`` is on unless the schema says otherwise. A refusal raises ContentRefusedError; an
         answer that does not fit the schema raises LangChain's OutputParserException, or stands in
         ``parsing_error`` with ``include_raw``.
         """
+        if method is None:
+            found = known(self.openai_api_base or "", self.model_name, self.state_dir)
+            method = "function_calling" if found.json_schema is False else "json_schema"
         if method == "json_schema" and schema is not None:
             return structured_output(self, schema, include_raw=include_raw, strict=strict, **kwargs)
         return super().with_structured_output(

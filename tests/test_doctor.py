@@ -9,7 +9,9 @@ from typer.testing import CliRunner, Result
 
 from grok_agent.cli import app
 from grok_agent.gateway import probe_wire
-from grok_agent.gateway.capabilities import Capabilities, known
+from grok_agent.gateway.capabilities import Capabilities, known, remember
+from grok_agent.gateway.edge import Edge
+from grok_agent.offline import offline_model
 from grok_agent.offline.faults import Fault
 from grok_agent.offline.gateway import OfflineGateway
 from grok_agent.offline.planner import plan
@@ -143,6 +145,24 @@ def test_a_model_that_only_talks_cannot_drive_the_agents() -> None:
         assert verdict(result, name) == "no"
         assert found(result)[name]["follows"]
     assert verdict(result, "reasoning") == "no"
+
+
+def test_what_was_found_about_schemas_is_heeded(empty_environment: Path) -> None:
+    place = ("http://relay.invalid/v1", "grok-build-0.1")
+    remember(empty_environment, *place, {"capabilities": {"json_schema": False}})
+    sent: list[ChatRequest] = []
+
+    def planner(request: ChatRequest) -> Turn:
+        sent.append(request)
+        return Turn(tool_calls=(ToolCall("T", {"a": "b"}),)) if request.tools else Turn("{}")
+
+    schema = {"title": "T", "type": "object", "properties": {"a": {"type": "string"}}}
+    model = offline_model(
+        OfflineGateway(planner), base_url=place[0], state_dir=empty_environment, edge=Edge()
+    )
+    assert model.with_structured_output(schema).invoke("go") == {"a": "b"}
+    model.with_structured_output(schema, method="json_schema").invoke("go")
+    assert [request.forced_tool for request in sent] == ["T", ""], "what is asked for is done"
 
 
 def test_a_wrong_key_is_exit_3_and_is_not_shown() -> None:

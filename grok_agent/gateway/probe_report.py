@@ -21,7 +21,7 @@ FOLLOWS = {
     "tools": "The agents cannot work here; take another model or gateway.",
     "parallel_tools": "One call comes at a time: more requests for the same work.",
     "required": "The model may answer in words where a call was demanded.",
-    "json_schema": "Use with_structured_output(method='function_calling').",
+    "json_schema": "with_structured_output asks by way of a tool call instead.",
     "user_images": "Reference pictures cannot be shown to the model here.",
     "tool_images": "Pictures that tools return go into a message of the user.",
 }
