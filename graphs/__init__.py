@@ -9,13 +9,13 @@ if TYPE_CHECKING:
     from grok_agent.graphs.repository import repository_agent
     from grok_agent.graphs.state import Budget, CheckResult, Outcome
     from grok_agent.graphs.sweep import sweep_agent
-    from grok_agent.graphs.sweep_way import Way
+    from grok_agent.graphs.sweep_options import SweepOptions
 
 _HOME = {
     "Budget": "state",
     "CheckResult": "state",
     "Outcome": "state",
-    "Way": "sweep_way",
+    "SweepOptions": "sweep_options",
     "as_tool": "embed",
     "prompt_agent": "prompt",
     "repository_agent": "repository",
@@ -27,7 +27,7 @@ __all__ = [
     "Budget",
     "CheckResult",
     "Outcome",
-    "Way",
+    "SweepOptions",
     "as_tool",
     "prompt_agent",
     "repository_agent",

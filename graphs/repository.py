@@ -27,10 +27,11 @@ from grok_agent.graphs.loop import build
 from grok_agent.graphs.record import Listener, keys_of
 from grok_agent.graphs.state import Budget, CheckResult, LoopState, RunInput, RunOutput
 from grok_agent.graphs.survey import survey
-from grok_agent.graphs.sweep import Sweep, lead_to_sweep
-from grok_agent.graphs.sweep_ask import Tally
+from grok_agent.graphs.sweep import lead_to_sweep
+from grok_agent.graphs.sweep_nodes import Sweep
+from grok_agent.graphs.sweep_options import SweepOptions
+from grok_agent.graphs.sweep_record import Tally
 from grok_agent.graphs.sweep_state import SweepState
-from grok_agent.graphs.sweep_way import Way
 from grok_agent.graphs.work import Notice, Verdict
 from grok_agent.tools import repository_tools
 from grok_agent.tools.run import run_command
@@ -53,7 +54,7 @@ def repository_agent(
     budget: Budget | None = None,
     check: str | None = None,
     sweep: SweepWhen = "auto",
-    way: Way | None = None,
+    sweep_options: SweepOptions | None = None,
     checkpointer: BaseCheckpointSaver[Any] | None = None,
     journal_dir: Path | str | None = None,
     on_event: Listener | None = None,
@@ -67,9 +68,9 @@ def repository_agent(
     :func:`grok_agent.graphs.leave.missing_leaves`. ``journal_dir`` gets a folder for each run.
 
     The jobs ``review`` and ``ask`` may read the whole repository shard by shard instead of looking
-    around in it, see :func:`grok_agent.graphs.sweep.sweep_agent`; ``way`` says how. ``sweep`` is
-    ``"always"``, ``"never"``, or ``"auto"``: when the repository does not fit into one request, the
-    task points at no file of it and, for ``ask``, the budget allows for all of it.
+    around in it, see :func:`grok_agent.graphs.sweep.sweep_agent`; ``sweep_options`` say how.
+    ``sweep`` is ``"always"``, ``"never"``, or ``"auto"``: when the repository does not fit into one
+    request, the task points at no file of it and, for ``ask``, the budget allows for all of it.
 
     ``on_event`` hears the events of :mod:`grok_agent.journal`. LangGraph runs the steps of a custom
     or message stream on a thread of its own, where Ctrl-C waits for the step to end; a program that
@@ -89,7 +90,7 @@ def repository_agent(
     detour = None
     if sweep == "always" or (sweep == "auto" and job in SWEEP_JOBS):
         record = Tally(journal_dir, keys_of(model), on_event)
-        swept = Sweep(model, workspace, job, way or Way(), budget, record)
+        swept = Sweep(model, workspace, job, sweep_options or SweepOptions(), budget, record)
         schema, detour = SweepState, partial(lead_to_sweep, swept, always=sweep == "always")
     return build(
         model,
@@ -124,9 +125,9 @@ class RepositoryWork:
         """The repository tools that the workspace's permission offers."""
         return self.offered
 
-    def survey(self, images: Sequence[str]) -> str:
+    def survey(self, task: str, images: Sequence[str]) -> str:
         """The first look at the repository."""
-        return survey(self.workspace, self.check)
+        return survey(self.workspace, self.check, task)
 
     def is_settled(self, state: LoopState) -> bool:
         """Never: the model says when it is done."""

@@ -18,6 +18,7 @@ from grok_agent.graphs.sweep_ask import Asker
 from grok_agent.graphs.sweep_findings import REPORT_TOOL, Finding, as_line, proven, read_report
 from grok_agent.graphs.sweep_kept import Kept
 from grok_agent.graphs.sweep_prepare import Prepared
+from grok_agent.graphs.sweep_progress import find_shard
 from grok_agent.graphs.sweep_state import Piece, Question
 
 
@@ -37,9 +38,8 @@ class Reader:
             return known
         if question["level"]:
             return self._asked(question, _results(question), None, (), said, run_id, config)
-        plan = self.prepared.plan
-        shard = plan.shards[question["number"]]
-        text, gone = shard_text(plan, shard)
+        shard = find_shard(self.prepared, question["key"])
+        text, gone = shard_text(self.prepared.plan, shard) if shard else ("", [])
         if not text:
             stop = ending("failed", "none of its files can be read any more")
             return Piece(question["key"], 0, stop=stop, left_out=gone)
@@ -60,6 +60,7 @@ class Reader:
         piece = Piece(
             question["key"],
             question["level"],
+            tokens=shard.tokens if shard else 0,
             stop=answer.stop,
             left_out=gone,
             steps=answer.steps,

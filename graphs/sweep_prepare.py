@@ -1,7 +1,7 @@
 """What a sweep knows before it sends anything: the plan, the shared beginning, the room."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
 
@@ -12,8 +12,10 @@ from grok_agent.context.repo_map import repo_map
 from grok_agent.context.rules import rules
 from grok_agent.context.shards import ShardPlan, plan_shards
 from grok_agent.gateway.ledger import Usage, price
-from grok_agent.graphs.sweep_ask import Frame
 from grok_agent.graphs.sweep_estimate import OUTPUT_TOKENS, Estimate, estimate
+from grok_agent.graphs.sweep_frame import Frame
+from grok_agent.graphs.sweep_kept import Kept
+from grok_agent.graphs.sweep_options import SweepOptions
 from grok_agent.graphs.sweep_reduce import cap_of
 from grok_agent.tools.workspace import Workspace
 
@@ -65,21 +67,23 @@ class Prepared:
         return estimate(self.plan, self.prefix, self.joins(), width, self.frame.profile)
 
 
-def prepare(
-    frame: Frame, workspace: Workspace, said: Sequence[AnyMessage], *, carries: bool
-) -> Prepared:
-    """Plan the sweep of ``workspace`` for the task that was ``said`` last.
+def planned(
+    options: SweepOptions,
+    frame: Frame,
+    workspace: Workspace,
+    model: str,
+    said: Sequence[AnyMessage],
+) -> tuple[Prepared, Kept]:
+    """The plan for the task ``said`` last, and the answers that wait for it.
 
-    ``carries``: there has to be room for notes that go from shard to shard. Raises SettingsError
-    when there is no room for files; a larger ``max_input_tokens`` mends it.
+    Requests are cut as those were that have an answer, so that the same shards come out. Raises
+    SettingsError when there is no room for files; a larger ``max_input_tokens`` mends it.
     """
-    most = room_for(frame, said) - carries * MAX_NOTES_TOKENS
-    lead = _lead(workspace.root, most // 10)
-    # A question may be answered before the budget for all shards is spent.
-    first = rank_files(workspace.root, str(said[-1].text), FIRST) if frame.job == "ask" else ()
-    plan = plan_shards(workspace.root, max_tokens=most, lead=lead, first=first)
-    room = most - plan.lead_tokens
-    return Prepared(frame, plan, room, cap_of(room), frame.prefix + plan.lead_tokens)
+    words = [f"{message.type}: {message.text}" for message in said]
+    kept = Kept(options.kept_dir, str(workspace.root), frame.job, options.mode, model, *words)
+    if kept.most_tokens is not None and kept.most_tokens < frame.max_tokens:
+        frame = replace(frame, max_tokens=kept.most_tokens)
+    return _prepared(frame, workspace, said, carries=options.carries), kept
 
 
 def room_for(frame: Frame, said: Sequence[AnyMessage]) -> int:
@@ -91,3 +95,15 @@ def _lead(root: Path, most: int) -> str:
     """What each request begins with: the project's rules, and a map of its signatures."""
     own = rules(root, min(MAX_RULES_TOKENS, most // 2))
     return own.text + repo_map(root, min(MAX_MAP_TOKENS, most - own.tokens)).text
+
+
+def _prepared(
+    frame: Frame, workspace: Workspace, said: Sequence[AnyMessage], *, carries: bool
+) -> Prepared:
+    most = room_for(frame, said) - carries * MAX_NOTES_TOKENS
+    lead = _lead(workspace.root, most // 10)
+    # A question may be answered before the budget for all shards is spent.
+    first = rank_files(workspace.root, str(said[-1].text), FIRST) if frame.job == "ask" else ()
+    plan = plan_shards(workspace.root, max_tokens=most, lead=lead, first=first)
+    room = most - plan.lead_tokens
+    return Prepared(frame, plan, room, cap_of(room), frame.prefix + plan.lead_tokens)

@@ -6,11 +6,11 @@ from typing import Any
 from grok_agent.context.token_ratio import Ratio
 from grok_agent.graphs.request import task_message
 from grok_agent.graphs.state import Budget
-from grok_agent.graphs.sweep_ask import Frame
 from grok_agent.graphs.sweep_estimate import Estimate
-from grok_agent.graphs.sweep_prepare import Prepared
+from grok_agent.graphs.sweep_frame import Frame
+from grok_agent.graphs.sweep_options import SweepOptions
+from grok_agent.graphs.sweep_prepare import Prepared, planned
 from grok_agent.graphs.sweep_route import is_due
-from grok_agent.graphs.sweep_way import Way, planned
 from grok_agent.profile import profile_of
 from grok_agent.tools.workspace import Workspace
 
@@ -64,7 +64,7 @@ def preview(
     model: str,
     ratio: Ratio,
     budget: Budget,
-    way: Way,
+    options: SweepOptions,
 ) -> Preview:
     """The sweep that ``task`` would get.
 
@@ -72,10 +72,10 @@ def preview(
     """
     frame = Frame.of(job, profile_of(model), budget, ratio)
     said = task_message(task, [])
-    prepared, kept = planned(way, frame, workspace, model, [said])
+    prepared, kept = planned(options, frame, workspace, model, [said])
     return Preview(
         prepared,
-        prepared.estimate(way.at_once),
+        prepared.estimate(options.at_once),
         is_due(frame, workspace, job, budget, said),
         sum(kept.has(shard.digest) for shard in prepared.plan.shards),
     )

@@ -9,7 +9,7 @@ from grok_agent.context.shards import tokens_to_read
 from grok_agent.errors import ToolError
 from grok_agent.gateway.ledger import Usage, price
 from grok_agent.graphs.state import Budget
-from grok_agent.graphs.sweep_ask import Frame
+from grok_agent.graphs.sweep_frame import Frame
 from grok_agent.graphs.sweep_prepare import room_for
 from grok_agent.tools.workspace import Workspace
 

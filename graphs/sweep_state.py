@@ -30,12 +30,14 @@ class Question(TypedDict):
 class Piece:
     """What came of the question ``key``; ``stop`` says why there is no answer to it.
 
-    ``text`` are the notes on a shard, or joined results. ``dropped`` findings quoted no line of
-    their file. ``left_out`` are (path, reason, tokens). ``kept``: an earlier run had the answer.
+    ``tokens`` of the shard; ``text`` are the notes on it, or joined results. ``dropped`` findings
+    quoted no line of their file. ``left_out`` are (path, reason, tokens). ``kept``: an earlier run
+    had the answer.
     """
 
     key: str
     level: int
+    tokens: int = 0
     stop: Stop | None = None
     text: str = ""
     findings: Sequence[Mapping[str, Any]] = ()
@@ -67,12 +69,13 @@ class Piece:
 
 @dataclass(frozen=True)
 class Totals:
-    """What a sweep has taken until now; ``seconds`` of work."""
+    """What a sweep has taken until now; ``seconds`` of work. LangGraph allows ``steps_left``."""
 
     steps: int
     usage: Usage
     cost: Cost
     seconds: float
+    steps_left: int
 
 
 class SweepState(LoopState, total=False):

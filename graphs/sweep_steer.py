@@ -1,52 +1,37 @@
-"""What a sweep asks next: a pure function of the plan and of what was answered."""
+"""What a sweep asks next, and when it asks no more: pure functions of its progress."""
 
 from collections.abc import Sequence
 
 from grok_agent.graphs.state import Budget, Limit, Stop, ending
 from grok_agent.graphs.sweep_kept import digest_of
-from grok_agent.graphs.sweep_prepare import MAX_NOTES_TOKENS, Prepared
+from grok_agent.graphs.sweep_prepare import MAX_NOTES_TOKENS
+from grok_agent.graphs.sweep_progress import TOO_LARGE, Progress
 from grok_agent.graphs.sweep_reduce import batches, head, result_text
 from grok_agent.graphs.sweep_state import Piece, Question, Totals
 
 MAX_FAILURES = 4
 """Questions without any answer at all, after which the others are not tried."""
 
-PIECE_ONLY = frozenset(
-    {
-        "",
-        "BadRequestError",
-        "ContentRefusedError",
-        "ContextTooLongError",
-        "IncompleteAnswerError",
-        "RequestTooLargeError",
-        "ToolError",
-    }
-)
+MAX_TOO_LARGE = 16
+"""The same for requests refused as too large, which get smaller from one to the next."""
+
+STEPS_TO_FINISH = 4
+"""Steps of the graph that one more wave may take until the run has its outcome."""
+
+PIECE_ONLY = TOO_LARGE | {
+    "",
+    "BadRequestError",
+    "ContentRefusedError",
+    "IncompleteAnswerError",
+    "ToolError",
+}
 """Errors that say something of one request; any other would meet the next one as well."""
 
 
-def by_shard(prepared: Prepared, pieces: Sequence[Piece]) -> dict[int, Piece]:
-    """The pieces about shards of this plan by the shard's number, from 0, in its order.
-
-    A piece about files that have changed since belongs to none of them.
-    """
-    known = {piece.key: piece for piece in pieces if piece.level == 0}
-    keys = (shard.digest for shard in prepared.plan.shards)
-    return {number: known[key] for number, key in enumerate(keys) if key in known}
-
-
-def unread(prepared: Prepared, pieces: Sequence[Piece]) -> list[int]:
-    """Numbers from 0 of the shards that were not asked about yet, in their order."""
-    asked = by_shard(prepared, pieces)
-    return [number for number in range(len(prepared.plan.shards)) if number not in asked]
-
-
-def shard_questions(
-    prepared: Prepared, pieces: Sequence[Piece], width: int, *, carry: bool
-) -> list[Question]:
+def shard_questions(progress: Progress, width: int, *, carry: bool) -> list[Question]:
     """The next ``width`` shards; with ``carry``, the notes on the last one go along."""
-    notes = [piece.text for piece in by_shard(prepared, pieces).values() if piece.ok]
-    shards = prepared.plan.shards
+    notes = [piece.text for piece in progress.read.values()] if carry else []
+    shards = progress.shards
     return [
         Question(
             key=shards[number].digest,
@@ -54,24 +39,24 @@ def shard_questions(
             number=number,
             of=len(shards),
             texts=[],
-            carried=head(notes[-1], MAX_NOTES_TOKENS) if carry and notes else "",
+            carried=head(notes[-1], MAX_NOTES_TOKENS) if notes else "",
         )
-        for number in unread(prepared, pieces)[:width]
+        for number in progress.unread[:width]
     ]
 
 
-def joining(prepared: Prepared, pieces: Sequence[Piece]) -> tuple[list[Question], str]:
+def joining(progress: Progress) -> tuple[list[Question], str]:
     """The questions that join results and were not asked yet, or else the last answer.
 
     Level by level: results are put into batches of a size that fits, each batch becomes one
     result, until one is left. A batch that the model did not join stays as it is, cut to size.
     """
+    prepared = progress.prepared
     texts = [
-        result_text(number, piece, prepared.plan.shards[number].files, prepared.cap)
-        for number, piece in by_shard(prepared, pieces).items()
-        if piece.ok
+        result_text(number, piece, progress.shards[number].files, prepared.cap)
+        for number, piece in progress.read.items()
     ]
-    done = {piece.key: piece for piece in pieces if piece.level}
+    done = {piece.key: piece for piece in progress.pieces if piece.level}
     level = 1
     while texts:
         groups = batches(texts, prepared.room)
@@ -105,7 +90,9 @@ def hopeless(pieces: Sequence[Piece]) -> Stop | None:
     for stop in failed:
         if stop["limit"] == "usd" or stop["error_kind"] not in PIECE_ONLY:
             return stop
-    return failed[-1] if len(failed) >= MAX_FAILURES and len(failed) == len(pieces) else None
+    others = [stop for stop in failed if stop["error_kind"] not in TOO_LARGE]
+    is_enough = len(others) >= MAX_FAILURES or len(failed) >= MAX_TOO_LARGE
+    return failed[-1] if is_enough and len(failed) == len(pieces) else None
 
 
 def spent(totals: Totals, budget: Budget, *, usd: float = 0.0, steps: int = 0) -> Stop | None:
@@ -118,6 +105,8 @@ def spent(totals: Totals, budget: Budget, *, usd: float = 0.0, steps: int = 0) -
         return _over("steps", f"The sweep has made {totals.steps} requests.", "--max-steps")
     if totals.seconds >= budget.max_seconds:
         return _over("seconds", f"The sweep has worked {totals.seconds:.0f} s.", "--max-seconds")
+    if totals.steps_left < STEPS_TO_FINISH:
+        return _over("steps", "LangGraph's limit of steps is near.", "recursion_limit")
     return None
 
 

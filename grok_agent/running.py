@@ -98,7 +98,7 @@ def run_repository_job(
     from grok_agent.commands.interrupts import Interrupts
     from grok_agent.commands.sweep import KEPT_FOLDER
     from grok_agent.graphs.repository import repository_agent
-    from grok_agent.graphs.sweep_way import Way
+    from grok_agent.graphs.sweep_options import SweepOptions
     from grok_agent.tools.workspace import Workspace
 
     workspace = Workspace(repo, permission=_permission(permission, job))
@@ -116,7 +116,7 @@ def run_repository_job(
         budget=budget_of(settings),
         check=check,
         sweep="auto" if sweep is None else "always" if sweep else "never",
-        way=Way(kept_dir=settings.state_dir / KEPT_FOLDER),
+        sweep_options=SweepOptions(kept_dir=settings.state_dir / KEPT_FOLDER),
         checkpointer=InMemorySaver(),
         journal_dir=settings.state_dir / "runs",
         on_event=interrupts.event,

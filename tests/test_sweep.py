@@ -13,15 +13,16 @@ from grok_agent import Budget, Outcome, SettingsError, Workspace, offline_model
 from grok_agent.context.tokens import count, count_messages
 from grok_agent.graphs import repository_agent, sqlite_checkpointer, sweep_agent
 from grok_agent.graphs.sweep_findings import Finding, proven, read_report
+from grok_agent.graphs.sweep_options import SweepOptions
 from grok_agent.graphs.sweep_reduce import batches, cap_of, head
 from grok_agent.graphs.sweep_route import points_at_files
-from grok_agent.graphs.sweep_way import Way
 from grok_agent.offline.faults import Fault
 from grok_agent.offline.gateway import OfflineGateway
 from grok_agent.offline.wire import ChatRequest, ToolCall, Turn
 
 THREAD: Any = {"configurable": {"thread_id": "thread-1"}}
 SMALL = Budget(max_input_tokens=5_000, max_usd=None)
+ALL = sorted([*(f"m{n}.py" for n in range(16)), "README.md"])
 FUNCTION = "def {name}(a, b):\n    total = a + b * {number}\n    return total\n\n\n"
 FILE = re.compile(r'^<file path="([^"]+)".* lines="\d+-\d+">$', re.MULTILINE)
 
@@ -107,7 +108,7 @@ def test_all_files_are_read_in_requests_of_a_safe_size(repo: Path) -> None:
     assert len(model.shards) > 2
     assert outcome.steps == len(model.requests) == len(model.shards) + 1
     read = [name for request in model.shards for name in files_in(request)]
-    assert sorted(read) == sorted([*(f"m{n}.py" for n in range(16)), "README.md"])
+    assert sorted(read) == ALL
     assert outcome.left_out == [{"path": "logo.png", "reason": "binary"}]
     for request in model.requests:
         assert count_messages(request.messages, request.tools) < 5_000
@@ -151,7 +152,7 @@ def test_the_worst_findings_come_first(repo: Path) -> None:
         file = next(name for name in files_in(request) if name.endswith(".py"))
         return report("", finding(file, 1, "    return total", next(grades)))
 
-    outcome = run(Model(shard), repo, way=Way(width=1))
+    outcome = run(Model(shard), repo, options=SweepOptions(width=1))
     order = [found["severity"] for found in outcome.findings]
     assert order[:4] == ["critical", "high", "medium", "low"]
     assert order == sorted(order, key=["critical", "high", "medium", "low", "info"].index)
@@ -160,7 +161,7 @@ def test_the_worst_findings_come_first(repo: Path) -> None:
 def test_a_sequential_sweep_carries_notes_forward(repo: Path) -> None:
     numbers = iter(range(100))
     model = Model(lambda request: report(f"Note {next(numbers)}. " + "word " * 4_000))
-    outcome = run(model, repo, way=Way(mode="sequential"))
+    outcome = run(model, repo, options=SweepOptions(mode="sequential"))
     assert outcome.status == "done"
     texts = [last_text(request) for request in model.shards]
     assert "<notes>" not in texts[0]
@@ -185,7 +186,7 @@ def test_results_are_joined_in_levels_that_fit(repo: Path) -> None:
 def test_parallel_requests_are_bounded(repo: Path) -> None:
     waves = [
         [event["number"] for event in events]
-        for events in _waves(watch(Model(), repo, way=Way(width=2))[0])
+        for events in _waves(watch(Model(), repo, options=SweepOptions(width=2))[0])
     ]
     assert all(len(wave) <= 2 for wave in waves)
 
@@ -231,7 +232,7 @@ def test_all_refused_is_a_refusal(repo: Path) -> None:
 
 def test_a_key_that_is_refused_ends_the_sweep_at_once(repo: Path) -> None:
     model = Model()
-    outcome = run(model, repo, Fault("unauthorized", times=None), way=Way(width=2))
+    outcome = run(model, repo, Fault("unauthorized", times=None), options=SweepOptions(width=2))
     assert (outcome.status, outcome.error_kind) == ("failed", "AuthenticationError")
     assert "0 of " in outcome.reason
     assert len(outcome.left_out) == 18
@@ -242,6 +243,64 @@ def test_an_answer_that_is_cut_is_asked_for_again(repo: Path) -> None:
     outcome = run(Model(), repo, Fault("cut_stream", times=1))
     assert outcome.status == "done"
     assert len(outcome.left_out) == 1
+
+
+@pytest.mark.parametrize("kind", ["context_overflow", "too_large"])
+def test_a_shard_that_the_gateway_finds_too_large_is_read_in_halves(repo: Path, kind: str) -> None:
+    model = Model(lambda request: report("Notes."))
+    events, outcome = watch(model, repo, Fault(kind, times=1), options=SweepOptions(width=1))
+    assert outcome.status == "done"
+    assert outcome.left_out == [{"path": "logo.png", "reason": "binary"}]
+    read = [name for request in model.shards for name in files_in(request)]
+    assert sorted(read) == ALL
+    planned = next(event for event in events if event["event"] == "plan")
+    assert len(model.shards) > len(planned["shards"])
+
+
+def test_a_gateway_that_finds_everything_too_large_is_given_up(repo: Path) -> None:
+    model = Model()
+    events, outcome = watch(model, repo, Fault("too_large", times=None))
+    assert (outcome.status, outcome.error_kind) == ("failed", "RequestTooLargeError")
+    assert len([event for event in events if event["event"] == "shard"]) <= 20
+    assert len(outcome.left_out) == len(ALL) + 1
+
+
+def test_a_limit_of_graph_steps_ends_the_sweep_with_what_it_has(repo: Path) -> None:
+    model = Model()
+    agent = sweep_agent(
+        offline_model(OfflineGateway(planner=model)),
+        Workspace(repo),
+        budget=SMALL,
+        options=SweepOptions(width=1),
+    )
+    config = THREAD | {"recursion_limit": 10}
+    outcome = agent.invoke({"task": "Look for defects."}, config)["outcome"]
+    assert (outcome["status"], outcome["limit"]) == ("over_budget", "steps")
+    assert "recursion_limit" in outcome["reason"]
+    assert outcome["findings"]
+
+
+def test_a_repository_that_changes_between_two_processes_is_read_as_it_is_now(
+    repo: Path, tmp_path: Path
+) -> None:
+    checkpointer = sqlite_checkpointer(tmp_path / "checkpoints.sqlite")
+    before = unfinished(repo, checkpointer=checkpointer, options=SweepOptions(width=1))
+    for n in range(16):
+        (repo / f"m{n}.py").write_text("changed = 1\n")
+    model = Model(lambda request: report())
+    agent = sweep_agent(
+        offline_model(OfflineGateway(planner=model)),
+        Workspace(repo),
+        budget=SMALL,
+        options=SweepOptions(width=1),
+        checkpointer=checkpointer,
+    )
+    outcome = Outcome.from_dict(agent.invoke(None, THREAD)["outcome"])
+    checkpointer.conn.close()
+    assert outcome.status == "done"
+    assert sorted(name for each in model.shards for name in files_in(each)) == ALL
+    assert outcome.findings == []  # what was found before stands in no file any more
+    assert outcome.steps == len(before.requests) + len(model.requests)
 
 
 def test_an_answer_in_plain_words_counts_as_notes(repo: Path) -> None:
@@ -272,7 +331,7 @@ def test_a_file_that_changes_while_it_is_read_is_left_out(repo: Path) -> None:
                 (repo / f"m{n}.py").write_text("changed = 1\n")
         return report("Notes.")
 
-    outcome = run(Model(shard), repo, way=Way(width=1))
+    outcome = run(Model(shard), repo, options=SweepOptions(width=1))
     assert {each["reason"] for each in outcome.left_out} >= {"binary", "changed"}
     assert outcome.status == "done"
 
@@ -349,19 +408,19 @@ def unfinished(repo: Path, **options: Any) -> Model:
 
 def test_an_interrupted_sweep_goes_on_where_it_stopped(repo: Path, tmp_path: Path) -> None:
     checkpointer = sqlite_checkpointer(tmp_path / "state" / "checkpoints.sqlite")
-    before = unfinished(repo, checkpointer=checkpointer, way=Way(width=1))
+    before = unfinished(repo, checkpointer=checkpointer, options=SweepOptions(width=1))
     model = Model()
     agent = sweep_agent(  # as in another process: nothing but the checkpoints is left
         offline_model(OfflineGateway(planner=model)),
         Workspace(repo, permission="plan"),
         budget=SMALL,
-        way=Way(width=1),
+        options=SweepOptions(width=1),
         checkpointer=checkpointer,
     )
     outcome = Outcome.from_dict(agent.invoke(None, THREAD)["outcome"])
     checkpointer.conn.close()
     read = [name for each in (before, model) for r in each.shards for name in files_in(r)]
-    assert sorted(read) == sorted([*(f"m{n}.py" for n in range(16)), "README.md"])
+    assert sorted(read) == ALL
     assert outcome.status == "done"
     assert outcome.steps == len(before.requests) + len(model.requests)
     assert len(outcome.findings) == len(before.shards) + len(model.shards)
@@ -370,11 +429,11 @@ def test_an_interrupted_sweep_goes_on_where_it_stopped(repo: Path, tmp_path: Pat
 
 @pytest.mark.parametrize("mode", ["parallel", "sequential"])
 def test_what_was_read_before_is_not_paid_for_twice(repo: Path, tmp_path: Path, mode: Any) -> None:
-    way = Way(mode=mode, width=1, kept_dir=tmp_path / "kept")
-    before = unfinished(repo, way=way)
-    events, outcome = watch(model := Model(), repo, way=way)
+    options = SweepOptions(mode=mode, width=1, kept_dir=tmp_path / "kept")
+    before = unfinished(repo, options=options)
+    events, outcome = watch(model := Model(), repo, options=options)
     read = [name for each in (before, model) for r in each.shards for name in files_in(r)]
-    assert sorted(read) == sorted([*(f"m{n}.py" for n in range(16)), "README.md"])
+    assert sorted(read) == ALL
     assert outcome.status == "done"
     assert outcome.steps == len(model.requests)
     assert len(outcome.findings) == len(before.shards) + len(model.shards)
@@ -384,41 +443,43 @@ def test_what_was_read_before_is_not_paid_for_twice(repo: Path, tmp_path: Path, 
         False,
     ]
     # A finished sweep is forgotten: the same task is done anew.
-    run(again := Model(), repo, way=way)
+    run(again := Model(), repo, options=options)
     assert len(again.shards) == len(before.shards) + len(model.shards)
 
 
 def test_a_sweep_over_budget_goes_on_with_a_larger_one(repo: Path, tmp_path: Path) -> None:
-    way = Way(kept_dir=tmp_path / "kept")
-    first = run(one := Model(), repo, way=way, budget=Budget(max_steps=3, max_input_tokens=5_000))
+    options = SweepOptions(kept_dir=tmp_path / "kept")
+    first = run(
+        one := Model(), repo, options=options, budget=Budget(max_steps=3, max_input_tokens=5_000)
+    )
     assert first.limit == "steps"
-    second = run(other := Model(), repo, way=way)
+    second = run(other := Model(), repo, options=options)
     assert second.status == "done"
     read = [name for each in (one, other) for r in each.shards for name in files_in(r)]
-    assert sorted(read) == sorted([*(f"m{n}.py" for n in range(16)), "README.md"])
+    assert sorted(read) == ALL
 
 
 def test_another_task_or_a_changed_file_is_asked_about_anew(repo: Path, tmp_path: Path) -> None:
-    way = Way(width=1, kept_dir=tmp_path / "kept")
-    before = unfinished(repo, way=way)
+    options = SweepOptions(width=1, kept_dir=tmp_path / "kept")
+    before = unfinished(repo, options=options)
     changed = files_in(before.shards[0])[0]
     (repo / changed).write_text((repo / changed).read_text().replace("total", "whole"))
-    run(other := Model(), repo, way=way, task="Something else.")
+    run(other := Model(), repo, options=options, task="Something else.")
     assert len(other.shards) > len(before.shards)
-    run(same := Model(lambda request: report()), repo, way=way)
+    run(same := Model(lambda request: report()), repo, options=options)
     assert changed in [name for request in same.shards for name in files_in(request)]
     assert len(same.shards) < len(other.shards)
 
 
 def test_kept_answers_that_are_damaged_are_asked_for_again(repo: Path, tmp_path: Path) -> None:
-    way = Way(width=1, kept_dir=tmp_path / "kept")
-    unfinished(repo, way=way)
+    options = SweepOptions(width=1, kept_dir=tmp_path / "kept")
+    unfinished(repo, options=options)
     (journal,) = (tmp_path / "kept").rglob("*.jsonl")
     journal.write_bytes(
         b'{"event": "piece", "name": 3}\n{"event": "pie' + journal.read_bytes()[:40]
     )
     model = Model()
-    assert run(model, repo, way=way).status == "done"
+    assert run(model, repo, options=options).status == "done"
     assert len(model.shards) > 2
 
 
@@ -426,7 +487,7 @@ def test_a_folder_for_answers_that_cannot_be_written_is_no_error(
     repo: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "kept").write_text("a file")
-    assert run(Model(), repo, way=Way(kept_dir=tmp_path / "kept")).status == "done"
+    assert run(Model(), repo, options=SweepOptions(kept_dir=tmp_path / "kept")).status == "done"
 
 
 def test_a_second_run_of_a_thread_starts_from_nothing(repo: Path) -> None:
@@ -506,7 +567,7 @@ def test_a_sweep_that_cannot_be(repo: Path, options: Any) -> None:
     with pytest.raises(SettingsError):
         chosen(repo, "work", **options)
     with pytest.raises(SettingsError):
-        Way(width=0)
+        SweepOptions(width=0)
 
 
 # The parts

@@ -159,9 +159,9 @@ class Slow:
 def started(url: str, repo: Path) -> Iterator[subprocess.Popen[str]]:
     program = """if True:
         from grok_agent import Budget, cli, running
-        from grok_agent.graphs.sweep_way import Way
+        from grok_agent.graphs.sweep_options import SweepOptions
         running.budget_of = lambda settings: Budget(max_input_tokens=4_000)
-        Way.at_once = 1
+        SweepOptions.at_once = 1
         cli.app()
     """
     command = [sys.executable, "-c", program, "review", "--repo", str(repo), "look for defects"]

@@ -21,8 +21,8 @@ def show_plan(
     """Print what a sweep of ``repo`` would do; nothing is sent, and no key is needed."""
     from grok_agent.context.token_ratio import learned_ratio
     from grok_agent.gateway.faults import Target
+    from grok_agent.graphs.sweep_options import SweepOptions
     from grok_agent.graphs.sweep_preview import preview
-    from grok_agent.graphs.sweep_way import Way
     from grok_agent.running import budget_of
     from grok_agent.tools.workspace import Workspace
 
@@ -34,7 +34,7 @@ def show_plan(
         model=settings.model,
         ratio=learned_ratio(settings.state_dir, place.address, settings.model).current(),
         budget=budget_of(settings),
-        way=Way(kept_dir=settings.state_dir / KEPT_FOLDER),
+        options=SweepOptions(kept_dir=settings.state_dir / KEPT_FOLDER),
     )
     if as_json:
         print(json.dumps(found.to_dict(), ensure_ascii=False, indent=2))

@@ -34,6 +34,11 @@ class Part(NamedTuple):
         """The file's path, posix and relative to the root."""
         return self.file.path
 
+    @property
+    def name(self) -> str:
+        """The path, with the lines where they are not all of the file: ``path:first-last``."""
+        return f"{self.path}:{self.first_line}-{self.last_line}" if self.of > 1 else self.path
+
 
 class PartSizes:
     """Cuts files into parts that fit and counts them; counts are kept by content."""

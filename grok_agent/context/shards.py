@@ -5,9 +5,12 @@ is cut, at its definitions; its parts are marked as such, and each of its lines 
 """
 
 import sys
+from bisect import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
+from itertools import accumulate
 from pathlib import Path
 
 from grok_agent.context.bridges import imported_files
@@ -27,13 +30,13 @@ MIN_ROOM = 200
 _TAG_BYTES = 200  # what the tags around a file have at most, its path aside
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Shard:
     """What one request reads beside the lead; ``tokens`` without the lead."""
 
     parts: tuple[Part, ...]
 
-    @property
+    @cached_property
     def tokens(self) -> int:
         """Tokens of the parts, with their tags and line numbers."""
         return sum(part.tokens for part in self.parts)
@@ -49,13 +52,20 @@ class Shard:
         held = sum(part.tokens for part in self.parts if part.file.kind == "source")
         return held / self.tokens
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 in hex of what the parts hold: names, places, contents."""
-        held = [
-            (each.path, each.file.digest, each.first_line, each.last_line) for each in self.parts
-        ]
+        held = [(p.path, p.file.digest, p.first_line, p.last_line) for p in self.parts]
         return sha256(repr(held).encode("utf-8", "surrogatepass")).hexdigest()
+
+    @cached_property
+    def halves(self) -> "tuple[Shard, ...]":
+        """Two shards of about half the tokens; none where there is only one part."""
+        if len(self.parts) < 2:
+            return ()
+        sums = [*accumulate(part.tokens for part in self.parts)]
+        middle = min(max(bisect(sums, self.tokens / 2), 1), len(self.parts) - 1)
+        return Shard(self.parts[:middle]), Shard(self.parts[middle:])
 
 
 @dataclass(frozen=True)
@@ -131,7 +141,7 @@ def shard_text(plan: ShardPlan, shard: Shard) -> tuple[str, list[LeftOut]]:
         try:
             texts.append(part_text(part, read_text(plan.root, part.file)))
         except UnreadableFileError as error:
-            left_out.append(LeftOut(part.path, error.reason, part.tokens))
+            left_out.append(LeftOut(part.name, error.reason, part.tokens))
     return "".join(texts), left_out
 
 
