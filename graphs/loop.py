@@ -85,7 +85,7 @@ class Loop:
         images = image_paths(task)
         self.record.start(fresh["run_id"], self.work, str(task.text), images, self.budget)
         try:
-            fresh["background"] = self.work.survey(images)
+            fresh["background"] = self.work.survey(str(task.text), images)
             fresh["context_tokens"] = self._count(state, fresh)
         except ToolError as error:
             return {**fresh, **failure(error)}

@@ -166,7 +166,7 @@ class PromptWork:
         readable = _readable(images, self.workspace)
         return [extract_image_features_tool(readable), emit_prompt_schema_tool()]
 
-    def survey(self, images: Sequence[str]) -> str:
+    def survey(self, task: str, images: Sequence[str]) -> str:
         """Where the pictures lie, once each is known to be one."""
         preset = preset_of(self.request.preset) if self.request.preset else None
         if preset and preset.needs_picture and not images:

@@ -125,9 +125,9 @@ class RepositoryWork:
         """The repository tools that the workspace's permission offers."""
         return self.offered
 
-    def survey(self, images: Sequence[str]) -> str:
+    def survey(self, task: str, images: Sequence[str]) -> str:
         """The first look at the repository."""
-        return survey(self.workspace, self.check)
+        return survey(self.workspace, self.check, task)
 
     def is_settled(self, state: LoopState) -> bool:
         """Never: the model says when it is done."""

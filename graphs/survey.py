@@ -1,4 +1,4 @@
-"""Cheap facts about a repository, told to the model before its task: a few thousand tokens."""
+"""What the model is told of a repository before its task, in a few thousand tokens."""
 
 import os
 import re
@@ -6,42 +6,62 @@ import subprocess
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
+from grok_agent.context.repo_map import repo_map
+from grok_agent.context.rules import rules
 from grok_agent.context.tokens import count
-from grok_agent.errors import ToolError
+from grok_agent.errors import SettingsError, ToolError
 from grok_agent.tools.ripgrep import list_files
 from grok_agent.tools.workspace import Workspace
 
 MAX_TREE_LINES = 120
 MAX_TOP_ENTRIES = 60
 MAX_ENTRIES_PER_FOLDER = 12
-MAX_TREE_TOKENS = 1_400
+MAX_TREE_TOKENS = 1_000
 MAX_KINDS = 8
 MAX_HEAD_BYTES = 16_000
-MAX_README_TOKENS = 500
-MAX_RULES_TOKENS = 900
-RULES = ("AGENTS.md", "CLAUDE.md")
+MAX_README_TOKENS = 300
+MAX_RULES_TOKENS = 1_500
+MAX_MAP_TOKENS = 800
+MAX_NAMED_FILES = 8
+MAX_MAPPED_FILES = 20_000
+"""A repository of more files is not read as a whole before the first request."""
+
 GIT_DEADLINE_S = 5.0
 
 _TAGS = re.compile(r"<(?=\s*/?\s*(?:repository|pictures|user_query)\b)", re.IGNORECASE)
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 
 
-def survey(workspace: Workspace, check: str | None = None) -> str:
-    """What ``workspace`` holds, inside ``<repository>``: files, kinds, git, README, rules, check.
+def survey(workspace: Workspace, check: str | None = None, task: str = "") -> str:
+    """What ``workspace`` holds, inside ``<repository>``: its rules, files, git and README.
 
-    At most about 4,000 tokens whatever the size of the tree. Text that would end the tag is
-    escaped. Raises nothing for odd trees: what cannot be read is left out.
+    For a ``task`` also the signatures of the files that rank best for it. At most about 4,000
+    tokens whatever the size of the tree. Text that would end the tag is escaped. Raises nothing for
+    odd trees: what cannot be read is left out.
     """
     files = _listed(workspace)
     sections = [
+        rules(workspace.root, MAX_RULES_TOKENS).text,
         f"root: {workspace.root}\npermission: {workspace.permission}\n{_git(workspace)}",
         f"files: {len(files)}{_kinds(files)}\n{_head(_tree(files), MAX_TREE_TOKENS)}",
         _excerpt(workspace, _readme(files), MAX_README_TOKENS),
-        *(_excerpt(workspace, name, MAX_RULES_TOKENS) for name in RULES if name in files),
+        _map(workspace, task) if len(files) <= MAX_MAPPED_FILES else "",
         f"check command, which must succeed in the end: {check}" if check else "",
     ]
-    body = "\n\n".join(printable(section) for section in sections if section)
+    body = "\n\n".join(printable(section.rstrip()) for section in sections if section)
     return f"<repository>\n{body}\n</repository>"
+
+
+def _map(workspace: Workspace, task: str) -> str:
+    """Where to look first; "" where there is no task or nothing to show."""
+    if not task.strip():
+        return ""
+    try:
+        found = repo_map(workspace.root, MAX_MAP_TOKENS, task)
+    except SettingsError:  # it cannot be listed; the model can still look into single folders
+        return ""
+    best = ", ".join(map(_one_line, found.files[:MAX_NAMED_FILES]))
+    return f"files that fit the words of the task, best first: {best}\n{found.text}" if best else ""
 
 
 def printable(text: str) -> str:

@@ -52,7 +52,7 @@ class Work(Protocol):
     def tools(self, images: Sequence[str]) -> Sequence[BaseTool]:
         """What the model may call in a run with these pictures; names and schemas never differ."""
 
-    def survey(self, images: Sequence[str]) -> str:
+    def survey(self, task: str, images: Sequence[str]) -> str:
         """What the model is told before the task; raises ToolError when work cannot begin."""
 
     def is_settled(self, state: LoopState) -> bool:

@@ -409,7 +409,11 @@ def test_survey_tells_branch_kinds_and_rules(repo: Path) -> None:
     clean = survey(Workspace(repo), check="make test")
     for fact in ("branch topic, no uncommitted changes", "2 .md, 2 .py", "src/ (1)", "  main.py"):
         assert fact in clean
-    for fact in ("--- AGENTS.md ---\nUse tabs.", "--- README.md ---", ": make test"):
+    for fact in (
+        '<file path="AGENTS.md" lines="1-1">\nUse tabs.',
+        "--- README.md ---",
+        ": make test",
+    ):
         assert fact in clean
     (repo / "app.py").write_text("")
     assert "branch topic, 1 changed files" in survey(Workspace(repo))

@@ -196,4 +196,7 @@ def test_a_grant_does_not_lift_the_read_only_mode(root: Path) -> None:
 
 def test_the_read_only_mode_offers_no_editing_tools(root: Path) -> None:
     offered = {tool.name for tool in repository_tools(Workspace(root, permission="plan"))}
-    assert offered == {"read_file", "list_dir", "grep", "run_terminal_command", "todo_write"}
+    assert offered == {
+        *("read_file", "list_dir", "grep", "repo_map"),
+        *("run_terminal_command", "todo_write"),
+    }

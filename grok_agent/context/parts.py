@@ -15,6 +15,7 @@ MIN_LINES = 12
 
 _CHARS_PER_TOKEN = 4.0
 _TIGHTER = 0.7
+_HEAD_CHARS_PER_TOKEN = 16
 _ANYWHERE = 1_000  # the rank of a cut between any two lines
 
 
@@ -98,10 +99,11 @@ def divide(
 
 
 def head(text: str, max_tokens: int) -> str:
-    """The longest beginning of ``text``, to within a token, that has at most ``max_tokens``."""
-    low, high = 0, min(len(text), 64 * max(max_tokens, 0))
+    """A beginning of ``text`` of at most ``max_tokens``: the longest one of under 16 characters a
+    token, to within a token."""
+    low, high = 0, min(len(text), _HEAD_CHARS_PER_TOKEN * max(max_tokens, 0))
     if count(text[:high]) <= max_tokens:
-        low = high
+        return text[:high]
     while high - low > 1:
         middle = (low + high) // 2
         if count(text[:middle]) <= max_tokens:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from math import log1p, sqrt
 from pathlib import Path
@@ -20,6 +20,8 @@ SECTION = "repository_map"
 FOCUS_FILES = 150
 """With a focus, only so many of the best files are looked at."""
 
+SIGNATURE_CHARS = 120
+
 _BY_KIND = {
     **dict.fromkeys(("class", "struct", "trait", "interface"), 1.2),
     **dict.fromkeys(("constant", "variable", "property", "prototype", "module"), 0.4),
@@ -34,7 +36,10 @@ _WANTED = 2.0
 
 @dataclass(frozen=True, slots=True)
 class RepoMap:
-    """``text`` of the map in its frame, ``tokens`` of it by our count, and the ``files`` on it."""
+    """``text`` of the map in its frame, ``tokens`` of it by our count, and the ``files`` on it.
+
+    With a focus, the files that fit it best come first; in ``text`` they stand in path order.
+    """
 
     text: str = ""
     tokens: int = 0
@@ -79,7 +84,9 @@ def map_of(
             1 + places.get(path, len(files)) if places else 1
         )
         lines += _lines(path, found.definitions, worth, weight)
-    return _fitting(lines, budget)
+    drawn = _fitting(lines, budget)
+    best_first = sorted(drawn.files, key=lambda path: places[path]) if places else drawn.files
+    return replace(drawn, files=tuple(best_first))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,15 +135,18 @@ class _Line:
 def _lines(
     path: str, definitions: Sequence[Definition], worth: _Worth, weight: float
 ) -> Iterable[_Line]:
-    places = {_full_name(each): number for number, each in reversed([*enumerate(definitions)])}
+    first = {_full_name(each): number for number, each in reversed([*enumerate(definitions)])}
     values = [worth(each) for each in definitions]
-    order = sorted(range(len(values)), key=lambda number: (-values[number], number))
+    order = sorted(first.values(), key=lambda number: (-values[number], number))
     for nth, number in enumerate(order):
         each = definitions[number]
         outer = each.parent.split(".") if each.parent else []
         names = (".".join(outer[: depth + 1]) for depth in range(len(outer)))
-        above = tuple(places[name] for name in names if places.get(name, number) < number)
-        text = guarded(f"{'  ' * (len(above) + 1)}{' '.join(each.signature.split())}\n")
+        above = tuple(first[name] for name in names if first.get(name, number) < number)
+        signature = " ".join(each.signature.split())
+        if len(signature) > SIGNATURE_CHARS:
+            signature = f"{signature[: SIGNATURE_CHARS - 3]}..."
+        text = guarded(f"{'  ' * (len(above) + 1)}{signature}\n")
         yield _Line(path, number, text, values[number] * weight * _NEXT_IN_FILE**nth, above)
 
 
