@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
+from sd_parsers import ParserManager
 
 from grok_agent.errors import SettingsError, ToolError
 from grok_agent.prompts.exporters import EXPORTERS, export
@@ -276,6 +277,105 @@ def test_any_text_becomes_a_prompt_or_a_refusal(text: str, repair: bool) -> None
     except ToolError:
         return
     assert PromptSpec.model_validate(made.spec.model_dump()) == made.spec
+
+
+GRAPH_INPUTS: dict[str, dict[str, object]] = {
+    "CheckpointLoaderSimple": {"ckpt_name": str},
+    "UNETLoader": {"unet_name": str, "weight_dtype": str},
+    "CLIPLoader": {"clip_name": str, "type": str},
+    "DualCLIPLoader": {"clip_name1": str, "clip_name2": str, "type": str},
+    "VAELoader": {"vae_name": str},
+    "LoraLoader": {"model": "MODEL", "clip": "CLIP", "lora_name": str,
+                   "strength_model": (-100, 100), "strength_clip": (-100, 100)},
+    "ModelSamplingAuraFlow": {"model": "MODEL", "shift": (0, 100)},
+    "CLIPTextEncode": {"text": str, "clip": "CLIP"},
+    "FluxGuidance": {"conditioning": "CONDITIONING", "guidance": (0, 100)},
+    "EmptyLatentImage": {"width": (16, 16384), "height": (16, 16384), "batch_size": (1, 4096)},
+    "EmptySD3LatentImage": {"width": (16, 16384), "height": (16, 16384), "batch_size": (1, 4096)},
+    "KSampler": {"model": "MODEL", "positive": "CONDITIONING", "negative": "CONDITIONING",
+                 "latent_image": "LATENT", "seed": (0, 2**64 - 1), "steps": (1, 10000),
+                 "cfg": (0, 100), "sampler_name": str, "scheduler": str, "denoise": (0, 1)},
+    "VAEDecode": {"samples": "LATENT", "vae": "VAE"},
+    "SaveImage": {"images": "IMAGE", "filename_prefix": str},
+}  # fmt: skip
+GRAPH_OUTPUTS = {
+    "CheckpointLoaderSimple": ("MODEL", "CLIP", "VAE"),
+    "UNETLoader": ("MODEL",),
+    "CLIPLoader": ("CLIP",),
+    "DualCLIPLoader": ("CLIP",),
+    "VAELoader": ("VAE",),
+    "LoraLoader": ("MODEL", "CLIP"),
+    "ModelSamplingAuraFlow": ("MODEL",),
+    "CLIPTextEncode": ("CONDITIONING",),
+    "FluxGuidance": ("CONDITIONING",),
+    "EmptyLatentImage": ("LATENT",),
+    "EmptySD3LatentImage": ("LATENT",),
+    "KSampler": ("LATENT",),
+    "VAEDecode": ("IMAGE",),
+}
+
+
+@given(specs(), st.sampled_from(["comfyui-sdxl", "comfyui-flux", "comfyui-qwen"]))
+def test_graphs_have_known_nodes_links_and_ranges(prompt: PromptSpec, target: str) -> None:
+    with_loras = prompt.model_copy(update={"loras": [Lora(name="a"), Lora(name="b", weight=-1)]})
+    graph = export(with_loras, target).payload
+    assert isinstance(graph, dict)
+    assert json.loads(json.dumps(graph)) == graph
+    for node in graph.values():
+        expected = GRAPH_INPUTS[node["class_type"]]
+        assert set(node["inputs"]) == set(expected)
+        for name, kind in expected.items():
+            value = node["inputs"][name]
+            if isinstance(kind, str):  # a link to an output of that kind
+                source, slot = value
+                assert GRAPH_OUTPUTS[graph[source]["class_type"]][slot] == kind
+            elif isinstance(kind, tuple):
+                assert kind[0] <= value <= kind[1]
+            else:
+                assert isinstance(value, str)
+    assert [node["class_type"] for node in graph.values()].count("SaveImage") == 1
+
+
+DIFFUSERS_CALLS = {  # parameters of __call__ in diffusers 0.42.1, those that concern a prompt
+    "StableDiffusionPipeline": "prompt height width num_inference_steps guidance_scale"
+    " negative_prompt",
+    "StableDiffusionXLPipeline": "prompt prompt_2 height width num_inference_steps guidance_scale"
+    " negative_prompt negative_prompt_2",
+    "StableDiffusion3Pipeline": "prompt prompt_2 prompt_3 height width num_inference_steps"
+    " guidance_scale negative_prompt",
+    "FluxPipeline": "prompt prompt_2 negative_prompt true_cfg_scale height width"
+    " num_inference_steps guidance_scale",
+    "QwenImagePipeline": "prompt negative_prompt true_cfg_scale height width num_inference_steps"
+    " guidance_scale",
+    "ZImagePipeline": "prompt height width num_inference_steps guidance_scale negative_prompt",
+}
+
+
+@pytest.mark.parametrize("target", [name for name in EXPORTERS if name.startswith("diffusers")])
+def test_pipelines_take_the_arguments(target: str) -> None:
+    made = export(spec(), target).payload
+    assert isinstance(made, dict)
+    assert set(made["arguments"]) <= set(DIFFUSERS_CALLS[made["pipeline"]].split())
+    assert made["arguments"]["width"] % 8 == made["arguments"]["height"] % 8 == 0
+
+
+def test_our_reader_agrees_with_a_peer_and_keeps_quoted_values() -> None:
+    text = (
+        "a cat, (red hat:1.2)\nNegative prompt: blurry\nSteps: 20, Sampler: Euler a,"
+        ' CFG scale: 7, Seed: 5, Size: 512x768, Lora hashes: "film: abc123, b: c"'
+    )
+    png = io.BytesIO()
+    info = PngImagePlugin.PngInfo()
+    info.add_text("parameters", text)
+    Image.new("RGB", (64, 64)).save(png, "PNG", pnginfo=info)
+    png.seek(0)
+    with Image.open(png) as image:
+        peer = ParserManager().parse(image)
+    ours = read_infotext(text)
+    assert [each.value for each in peer.prompts] == [ours.positive]
+    assert [each.value for each in peer.negative_prompts] == [ours.negative]
+    assert ours.pairs["Lora hashes"] == "film: abc123, b: c"
+    assert "film: abc123, b: c" not in str(peer.metadata)
 
 
 def test_an_unknown_target_names_those_that_there_are() -> None:

@@ -118,7 +118,9 @@ def to_comfy_qwen(spec: PromptSpec, files: ModelFiles | None = None) -> Export:
 
 def _notes(spec: PromptSpec) -> Notes:
     notes = Notes(spec)
-    notes.drop("the graph has no place for it", "title", "palette", "safety_note", "references")
+    notes.drop(
+        "the graph has no place for it", "title", "palette", "variants", "safety_note", "references"
+    )
     return notes
 
 

@@ -75,7 +75,9 @@ def to_diffusers(spec: PromptSpec, family: Family = "sdxl") -> Export:
     )
     arguments["num_inference_steps"] = spec.steps
     arguments[pipeline.guidance] = spec.cfg
-    notes.drop("keyword arguments have no place for it", "title", "palette", "safety_note")
+    notes.drop(
+        "keyword arguments have no place for it", "title", "palette", "variants", "safety_note"
+    )
     notes.drop("load it beforehand, with load_lora_weights or load_ip_adapter", "loras")
     notes.drop("pass the picture itself, as ip_adapter_image", "references")
     payload = {

@@ -21,7 +21,7 @@ TWO_K_PIXELS = 1536 * 1536
 
 MIDJOURNEY_MOST_CHARACTERS = 6000
 _SAMPLING = ("steps", "sampler", "scheduler", "cfg", "seed", "loras")
-_ASIDE = ("title", "palette", "safety_note", "references")
+_ASIDE = ("title", "palette", "variants", "safety_note", "references")
 
 
 def to_midjourney(spec: PromptSpec) -> Export:

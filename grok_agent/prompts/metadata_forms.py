@@ -69,7 +69,14 @@ def to_fooocus(spec: PromptSpec) -> Export:
 
 def _notes(spec: PromptSpec) -> Notes:
     notes = Notes(spec)
-    notes.drop("the metadata has no place for it", "title", "palette", "safety_note", "references")
+    notes.drop(
+        "the metadata has no place for it",
+        "title",
+        "palette",
+        "variants",
+        "safety_note",
+        "references",
+    )
     notes.drop("the keyword form is used", "sentence")
     notes.rewrite("language", "English: the text encoder does not understand Chinese")
     return notes

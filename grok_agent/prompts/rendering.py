@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from grok_agent.prompts.clip import CHUNK_TOKENS, clip_tokens
 from grok_agent.prompts.schema import Keyword, PromptSpec, Text
 
 
@@ -25,9 +26,16 @@ def render(spec: PromptSpec) -> str:
             f"Sampling 采样: {spec.steps} steps, {spec.sampler}, {spec.scheduler},"
             f" CFG {spec.cfg:g}, seed {'random' if spec.seed < 0 else spec.seed}",
             f"Target 目标模型: {spec.target}",
+            *(line for idea in spec.variants for line in _statement("Variant 变体", idea)),
+            f"CLIP tokens 令牌: {_clip(spec)}",
             *([f"Note 备注: {spec.safety_note}"] if spec.safety_note else []),
         ]
     )
+
+
+def _clip(spec: PromptSpec) -> str:
+    size = clip_tokens(spec.positive_text("en"))
+    return f"{size.tokens} of {CHUNK_TOKENS} in a chunk, {size.chunks} chunk(s)"
 
 
 def _statement(label: str, text: Text) -> list[str]:

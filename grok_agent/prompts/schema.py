@@ -245,6 +245,11 @@ class PromptSpec(_Part):
     target: Target = Field(
         default="generic", description="The image model that the prompt is meant for. 目标模型"
     )
+    variants: list[Text] = Field(
+        default=[],
+        description="Ideas for further pictures of the same subject, at most 12, one sentence each."
+        " 变体",
+    )
     safety_note: str = Field(
         default="",
         description="What a person should know before using it: contradictions, things left out,"
@@ -310,7 +315,7 @@ class PromptSpec(_Part):
                 raise ValueError(f"{keyword.en!r} stands at {first} and {index}; keep one of them")
         return keywords
 
-    @field_validator("loras", "references")
+    @field_validator("loras", "references", "variants")
     @classmethod
     def _are_few(cls, entries: list[Any]) -> list[Any]:
         if len(entries) > 12:

@@ -31,7 +31,9 @@ def to_infotext(spec: PromptSpec) -> Export:
     }
     if flux:
         pairs["Distilled CFG Scale"] = f"{spec.cfg:g}"
-    notes.drop("infotext has no place for it", "title", "palette", "safety_note", "references")
+    notes.drop(
+        "infotext has no place for it", "title", "palette", "variants", "safety_note", "references"
+    )
     notes.drop("the keyword form is used", "sentence")
     notes.rewrite("language", "English: the text encoder does not understand Chinese")
     text = write_infotext(Infotext(", ".join(filter(None, (positive, loras))), negative, pairs))
