@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage
-from litellm_proxy import Proxy, Upstream
+from litellm_proxy import BY_XAI, Proxy, Upstream
 
 from grok_agent.chat_model import ChatGrokBuild
 from grok_agent.errors import GatewayError
@@ -85,7 +85,7 @@ def test_reasoning_drops_out_of_the_count_of_streams_unless_the_provider_is_xai(
     right = output_tokens(streamed(proxy.model(direct=True)))
     assert output_tokens(proxy.model().invoke("go")) == right
     assert output_tokens(streamed(proxy.model())) < right
-    assert output_tokens(streamed(proxy.model(model="by-xai"))) == right
+    assert output_tokens(streamed(proxy.model(model=BY_XAI))) == right
 
 
 def test_the_wait_that_was_asked_for_is_lost(proxy: Proxy) -> None:
@@ -108,6 +108,12 @@ def test_the_request_id_is_the_proxys_own(proxy: Proxy) -> None:
     assert direct["x-request-id"]
     assert "x-request-id" not in through
     assert through["x-litellm-call-id"]
+
+
+@pytest.mark.parametrize("name", [GROK_BUILD.name, BY_XAI])
+def test_the_conversation_gets_through_where_headers_are_forwarded(proxy: Proxy, name: str) -> None:
+    proxy.model(model=name, conversation_id="one").invoke("go")
+    assert proxy.upstream.seen[-1].headers["x-grok-conv-id"] == "one"
 
 
 ERRORS = (

@@ -22,6 +22,9 @@ from grok_agent.offline.server import running
 from grok_agent.offline.wire import Request, Response
 from grok_agent.profile import GROK_BUILD, OFFLINE_MODEL
 
+BY_XAI = f"xai/{GROK_BUILD.name}"
+"""The model under LiteLLM's own provider for it; under its plain name it is ``openai/``'s."""
+
 START_S = 180.0
 
 
@@ -91,7 +94,7 @@ def running_proxy(folder: Path) -> Iterator[Proxy]:
 def _config(upstream_url: str) -> dict[str, Any]:
     place = {"api_base": upstream_url, "api_key": "offline"}
     served = {name: f"openai/{name}" for name in (GROK_BUILD.name, OFFLINE_MODEL)}
-    served["by-xai"] = f"xai/{GROK_BUILD.name}"
+    served[BY_XAI] = BY_XAI
     return {
         "model_list": [
             {"model_name": name, "litellm_params": {"model": model, **place}}

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 import test_standard_integration as offline
-from litellm_proxy import Proxy, Upstream
+from litellm_proxy import BY_XAI, Proxy, Upstream
 from scripted_answers import png
 
 
@@ -21,3 +21,9 @@ class TestChatGrokBuild(offline.TestChatGrokBuild):
     @property
     def chat_model_params(self) -> dict[str, Any]:
         return {"base_url": self.base_url, "api_key": "offline"}
+
+
+class TestByXai(TestChatGrokBuild):
+    @property
+    def chat_model_params(self) -> dict[str, Any]:
+        return {**super().chat_model_params, "model": BY_XAI}
