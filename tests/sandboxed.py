@@ -33,7 +33,7 @@ def with_limits(workspace: Workspace, **limits: int) -> Workspace:
 
 def portrait(folder: Path) -> list[tuple[object, ...]]:
     """Everything about the files in a folder that a command could change."""
-    found = []
+    found: list[tuple[object, ...]] = []
     for path in sorted([folder, *folder.rglob("*")]):
         status = path.lstat()
         data = path.read_bytes() if path.is_file() else b""

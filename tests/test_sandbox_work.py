@@ -10,7 +10,7 @@ from sandboxed import needs_sandbox, portrait, python, sh
 from grok_agent import Workspace
 from grok_agent.tools import launch, terminal
 from grok_agent.tools.run import RunTerminalCommand
-from grok_agent.tools.sandbox import Confinement
+from grok_agent.tools.sandbox import Confinement, Limits
 
 pytestmark = needs_sandbox
 
@@ -41,7 +41,7 @@ def test_older_kernels_fence_files_as_well(
     workspace: Workspace, outside: Path, monkeypatch: pytest.MonkeyPatch, abi: int
 ) -> None:
     for module in (launch, terminal):
-        monkeypatch.setattr(module, "confinement", lambda: Confinement(abi))
+        monkeypatch.setattr(module, "confinement", lambda limits: Confinement(abi))
     (workspace.root / "d").mkdir()
     result = python(
         workspace,
@@ -73,10 +73,32 @@ def test_a_command_without_a_sandbox_says_so(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in (launch, terminal):
-        monkeypatch.setattr(module, "confinement", lambda: Confinement(0, "no Landlock"))
+        monkeypatch.setattr(module, "confinement", lambda limits: Confinement(0, "no Landlock"))
     tool = RunTerminalCommand(workspace=workspace)
     said = tool.invoke({"command": "echo hello", "description": "A test."})
     assert said == "exit: 0\n[unconfined: no Landlock]\nhello\n"
+
+
+def test_the_sandbox_is_switched_off_by_name_only(workspace: Workspace, tmp_path: Path) -> None:
+    free = Workspace(workspace.root, permission="all", limits=Limits(sandbox=False))
+    result = sh(free, f"echo x > {tmp_path}/outside")
+    assert (result.exit_code, result.notes) == (0, ("unconfined: the sandbox is switched off",))
+    assert (tmp_path / "outside").read_text() == "x\n"
+
+
+def test_more_places_can_be_opened(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("home/.m2/settings.xml", "home/.ssh/key", "cache/old"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text(f"in {name}\n")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    limits = Limits(readable=(tmp_path / "home" / ".m2",), writable=(tmp_path / "cache",))
+    opened = Workspace(workspace.root, permission="all", limits=limits)
+    result = sh(opened, f"cat ~/.m2/*; touch {tmp_path}/cache/new; rm ~/.m2/*; cat ~/.ssh/key")
+    assert result.output.startswith("in home/.m2/settings.xml\n")
+    assert result.output.count("Permission denied") == 2
+    assert (tmp_path / "cache" / "new").exists()
 
 
 def test_a_sandbox_works_inside_a_sandbox(workspace: Workspace, outside: Path) -> None:

@@ -15,7 +15,7 @@ from langchain_core.messages import ToolMessage
 from langchain_core.tools import BaseTool
 
 from grok_agent import Workspace, repository_tools
-from grok_agent.tools import jobs
+from grok_agent.tools import jobs, launch
 from grok_agent.tools.environment import command_environment
 from grok_agent.tools.output import plain_text
 from grok_agent.tools.run import RunTerminalCommand, run_command
@@ -111,6 +111,12 @@ def test_output_becomes_plain_text(workspace: Workspace) -> None:
     coloured = r"printf '\033[31mred\033[0m \033]0;title\007\r\n10%%\r100%%\n\377\000\a'"
     assert execute(workspace, coloured).text == "exit: 0\nred \n100%\n\ufffd"
     assert plain_text(b"\x1b[2K\x1b[1Gok\x1b(B") == "ok"
+    assert plain_text(b"gone\rover\r\nlast\r") == "over\nlast"
+
+
+@pytest.mark.parametrize("piece", [b"x", b"\x1b]", b"\x1b[0", b"\r", b"\xff", b"\x1b[;", b"a\rb"])
+def test_output_however_odd_is_read_in_one_go(piece: bytes) -> None:
+    assert len(plain_text(piece * 100_000)) <= 100_000  # what looks twice would take minutes
 
 
 def test_keys_and_passwords_stay_out_of_the_environment(
@@ -262,6 +268,7 @@ def test_a_command_in_the_background_is_looked_at_and_ended(workspace: Workspace
     assert ended == "command-1: ended\nexit: killed (cancelled)\none\n"
     assert not is_alive(int((workspace.root / "pid").read_text()))
     assert look.invoke({"task_ids": ["command-1"], "timeout_ms": "100"}) == ended
+    assert repository_tools(workspace)[0].invoke({"target_file": log}).startswith("1→one")
 
 
 def test_waiting_for_commands_in_the_background(workspace: Workspace) -> None:
@@ -415,3 +422,33 @@ def test_a_key_from_the_settings_file_does_not_pass(monkeypatch: pytest.MonkeyPa
 )
 def test_what_looks_like_a_key_does_not_pass(value: str) -> None:
     assert "HARMLESS" not in command_environment({"HARMLESS": value}, Path("/box"))
+
+
+# Where there is no warden
+
+
+def test_a_process_group_does_for_other_systems(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launch, "has_warden", lambda: False)
+    assert execute(workspace, "echo said; exit 3").text.endswith("said\n")
+    late = execute(workspace, "sleep 60 & echo $! > pid; wait", timeout=500)
+    assert late.artifact.killed == "timeout"
+    assert not is_alive(int((workspace.root / "pid").read_text()))
+    assert execute(workspace, "kill -SEGV $$").artifact.killed == "signal 11"
+    assert "could not be started" in execute(workspace, "nul\0").text
+    workspace.limits = Limits(max_output_bytes=100_000)
+    assert execute(workspace, "yes").artifact.killed == "output limit"
+
+
+def test_a_process_group_runs_in_the_background_too(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launch, "has_warden", lambda: False)
+    look, kill = job_tools(workspace)
+    execute(workspace, "echo $$ > pid; sleep 60", background=True)
+    execute(workspace, "exit 4", background=True)
+    shown = look.invoke({"task_ids": ["command-2"], "timeout_ms": 20_000})
+    assert "exit: 4" in shown
+    assert "killed (cancelled)" in kill.invoke({"task_id": "command-1"})
+    assert not is_alive(int((workspace.root / "pid").read_text()))

@@ -108,8 +108,9 @@ def _report(terminal: Terminal, id_: str, execution: Execution, wait_s: float) -
             ended = execution.running.wait(wait_s)
         except OSError as error:
             ended = Ended(None, f"could not be started: {error}")
-        if ended:
-            results[id_] = terminal.result(execution, ended)
+        with terminal.state.lock:
+            if ended and id_ not in results:
+                results[id_] = terminal.result(execution, ended, keep_log=True)
     result = results.get(id_)
     return JobReport(
         id=id_,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from grok_agent.tools.process import Group, Running
-from grok_agent.tools.sandbox import SHARED_MEMORY, Limits, confinement, fence
+from grok_agent.tools.sandbox import Limits, confinement, fence
 
 
 def launch(
@@ -26,10 +26,9 @@ def launch(
     ``writable`` places only, and read the ``workspace``. Raises OSError and ValueError for what
     cannot be started; some of that only :meth:`Running.wait` tells.
     """
-    if sys.platform == "linux" and sys.executable and not isinstance(words, str):
+    if has_warden() and not isinstance(words, str):
         from grok_agent.tools.warded import Warded
 
-        shared = [SHARED_MEMORY] if limits.shared_memory else []
         return Warded.start(
             words,
             cwd=folder,
@@ -37,8 +36,8 @@ def launch(
             output=output,
             deadline_s=deadline_s,
             limits=limits,
-            fence=fence([*writable, *shared], workspace),
-            abi=confinement().abi,
+            fence=fence(writable, workspace, limits),
+            abi=confinement(limits).abi,
         )
     return Group.start(
         words,
@@ -48,3 +47,8 @@ def launch(
         deadline_s=deadline_s,
         max_output_bytes=limits.max_output_bytes,
     )
+
+
+def has_warden() -> bool:
+    """True where a warden watches over commands, confined or not."""
+    return sys.platform == "linux" and bool(sys.executable)

@@ -7,9 +7,8 @@ from pathlib import Path
 MAX_OUTPUT_CHARS = 20_000
 TERMINAL_CODE = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor
-    r"|\x1b[\]PX^_].*?(?:\x07|\x1b\\)"  # OSC and the like: titles, links
-    r"|\x1b[ -/]*[0-~]",
-    re.DOTALL,
+    r"|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)"  # OSC and the like: titles, links
+    r"|\x1b[ -/]*[0-~]"
 )
 
 
@@ -41,5 +40,5 @@ def excerpt(log: Path) -> Output:
 def plain_text(raw: bytes) -> str:
     """Output as text: no colours or cursor movements, lines as a terminal would leave them."""
     text = TERMINAL_CODE.sub("", raw.decode("utf-8", "replace")).replace("\r\n", "\n")
-    text = re.sub(r"[^\n]*\r(?=[^\n])", "", text)
-    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", "", text)
+    lines = (line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
+    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", "", "\n".join(lines))

@@ -1,5 +1,7 @@
 """The tool ``run_terminal_command``, and the running of commands in a workspace."""
 
+from typing import Any
+
 from pydantic import Field
 
 from grok_agent.tools.jobs import start_job
@@ -11,6 +13,7 @@ from grok_agent.tools.workspace_tool import Arguments, WorkspaceTool
 DEFAULT_TIMEOUT_MS = 120_000
 MAX_TIMEOUT_MS = 300_000
 MAX_BACKGROUND_MS = 36_000_000
+NO_NETWORK = "There is no network but to servers that it starts itself."
 
 
 class RunTerminalCommandArguments(Arguments):
@@ -36,11 +39,17 @@ class RunTerminalCommand(WorkspaceTool):
     name: str = "run_terminal_command"
     description: str = (
         "Run a command in a shell. It starts in the workspace root, or in the folder where the last"
-        " command ended (cd). It may write in the workspace and in $TMPDIR, and has no network."
+        " command ended (cd). It may write in the workspace and in $TMPDIR, not in /tmp. {network}"
         " Standard input is empty. Everything it started ends with it, unless background is true."
         " Python and ruff are on the PATH."
     )
     arguments = RunTerminalCommandArguments
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Say what the workspace's limits mean for commands."""
+        super().model_post_init(context)
+        network = "" if self.workspace.limits.network else NO_NETWORK
+        self.description = " ".join(self.description.format(network=network).split())
 
     def carry_out(self, arguments: RunTerminalCommandArguments) -> CommandResult | JobReports:
         """Run it; a failing command is a result, not an error. Raises ToolError."""

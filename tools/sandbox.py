@@ -11,6 +11,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,6 +53,8 @@ SHARED_MEMORY = Path("/dev/shm")
 class Limits:
     """What one command may use.
 
+    Without ``sandbox`` only the deadline and the limits on memory and output hold. ``readable``
+    and ``writable`` are places besides those that :func:`fence` opens; they may be places of keys.
     ``network`` says whether it reaches other programs and machines; servers that it starts itself
     it always reaches. ``shared_memory`` opens ``/dev/shm``, also what other programs of the user
     keep there; Python's ``multiprocessing`` needs it for locks and queues. ``max_memory_bytes`` is
@@ -59,6 +62,9 @@ class Limits:
     the size of one file.
     """
 
+    sandbox: bool = True
+    readable: tuple[Path, ...] = ()
+    writable: tuple[Path, ...] = ()
     network: bool = False
     shared_memory: bool = False
     max_memory_bytes: int = 8 * GIB
@@ -91,9 +97,16 @@ class Fence:
     writable: tuple[str, ...]
 
 
+def confinement(limits: Limits | None = None) -> Confinement:
+    """Whether commands with these limits are confined on this machine."""
+    if limits is not None and not limits.sandbox:
+        return Confinement(0, "the sandbox is switched off")
+    return _confinement_here()
+
+
 @functools.cache
-def confinement() -> Confinement:
-    """Whether this machine can confine commands; asked of the kernel once."""
+def _confinement_here() -> Confinement:
+    """Asked of the kernel once."""
     if sys.platform != "linux":
         return Confinement(0, "there is no sandbox for this system yet")
     if not sys.executable:
@@ -109,19 +122,23 @@ def confinement() -> Confinement:
     return Confinement(abi, "" if abi >= 6 else "signals to other programs are not held back")
 
 
-def fence(writable: Sequence[Path], workspace: Path) -> Fence:
-    """What a command may touch: it writes ``writable`` places, and reads these, the ``workspace``
-    and the system but for the places of keys."""
-    homes = {Path.home(), _home_of_the_account()}
+def fence(writable: Sequence[Path], workspace: Path, limits: Limits) -> Fence:
+    """What a command may touch: it writes ``writable`` places and those of the limits, and reads
+    these, the ``workspace`` and the system but for the places of keys."""
+    homes = _homes()
     secrets = [home / name for home in homes for name in SECRETS_AT_HOME]
     secrets += map(Path, SECRETS_OF_THE_SYSTEM)
-    if not Path.cwd().is_relative_to(workspace):
-        secrets.append(Path.cwd() / ".env")
+    with suppress(OSError):  # the folder may have gone
+        if not Path.cwd().is_relative_to(workspace):
+            secrets.append(Path.cwd() / ".env")
     hidden = {os.path.realpath(path) for path in secrets if os.access(path, os.R_OK)}
     readable, opened_up = _all_but({*hidden, "/dev"})
     # The names alone tell too much at home, but "cat /etc/*release" has to work.
     listable = [folder for folder in opened_up if not any(map(_touches(folder), homes))]
-    return Fence((*listable, "/dev"), (*readable, str(workspace)), (*map(str, writable), *DEVICES))
+    shared = [SHARED_MEMORY] if limits.shared_memory else []
+    readable += map(os.path.realpath, (workspace, *limits.readable))
+    places = map(os.path.realpath, (*writable, *limits.writable, *shared))
+    return Fence((*listable, "/dev"), tuple(readable), (*places, *DEVICES))
 
 
 def _touches(folder: str) -> Callable[[Path], bool]:
@@ -163,14 +180,16 @@ def _next_towards(places: set[str], folder: str) -> set[str]:
     return {below + rest.split("/")[0] for rest in inside}
 
 
-def _home_of_the_account() -> Path:
-    """The home folder by the system's list of accounts, whatever HOME says."""
+def _homes() -> set[Path]:
+    """The home folder by HOME, and by the system's list of accounts, which may differ."""
     import pwd
 
-    try:
-        return Path(pwd.getpwuid(os.getuid()).pw_dir)
-    except KeyError:
-        return Path.home()
+    homes = set()
+    with suppress(RuntimeError):
+        homes.add(Path.home())
+    with suppress(KeyError):
+        homes.add(Path(pwd.getpwuid(os.getuid()).pw_dir))
+    return homes
 
 
 def _problem_of_a_trial(abi: int) -> str:

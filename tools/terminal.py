@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import threading
 import time
 import weakref
 from collections.abc import Sequence
@@ -42,6 +43,7 @@ class State:
     folder: Path
     jobs: dict[str, Execution] = field(default_factory=dict)
     results: dict[str, CommandResult] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def end_jobs(self) -> None:
         """End what still runs in the background."""
@@ -125,15 +127,20 @@ class Terminal:
         return Execution(command, running, log, folder_file, git, started)
 
     def result(
-        self, execution: Execution, ended: Ended, notes: Sequence[str] = ()
+        self,
+        execution: Execution,
+        ended: Ended,
+        notes: Sequence[str] = (),
+        *,
+        keep_log: bool = False,
     ) -> CommandResult:
-        """How a command went. The log is kept only where not all of it is shown."""
-        sandbox = confinement()
+        """How a command went. The log goes, unless it is to be kept or shows more than this."""
+        sandbox = confinement(self.workspace.limits)
         open_ = () if sandbox.confined else (f"unconfined: {sandbox.missing}",)
         restored = execution.git.restore() if execution.git else []
         put_back = (f"put back, since git would obey it: {name}" for name in restored)
         output = excerpt(execution.log)
-        if not output.truncated:
+        if not (output.truncated or keep_log):
             execution.log.unlink()
         return CommandResult(
             command=execution.command,
