@@ -276,8 +276,13 @@ def statement(module_name: str, *names: str) -> Any:
         ("web/a/x.ts", statement("./y"), "web/a/y.tsx"),
         ("web/a/x.ts", statement("../b"), "web/b/index.js"),
         ("web/a/x.ts", statement("../b/z.js"), "web/b/z.js"),
-        ("rs/lib.rs", statement("crate::store::disk::Page"), "rs/store/disk.rs"),
-        ("rs/store/disk.rs", statement("super::memory"), None),
+        ("rs/src/lib.rs", statement("crate::store::disk", "Page"), "rs/src/store/disk.rs"),
+        ("rs/src/lib.rs", statement("crate::store::disk::Page"), "rs/src/store/disk.rs"),
+        ("rs/src/store/disk.rs", statement("crate", "open"), "rs/src/lib.rs"),
+        ("rs/src/store/disk.rs", statement("super::memory"), "rs/src/store/memory.rs"),
+        ("rs/src/store/disk.rs", statement("super", "Store"), "rs/src/store/mod.rs"),
+        ("rs/src/store/disk.rs", statement("super::super::Store"), "rs/src/lib.rs"),
+        ("rs/src/store/disk.rs", statement("super::super::super::super"), None),
         ("java/com/acme/A.java", statement("com.acme.util.B"), "java/com/acme/util/B.java"),
         ("c/main.c", statement("<net/socket.h>"), "c/net/socket.h"),
         ("src/app/main.py", statement("os.path"), None),
@@ -290,11 +295,28 @@ def test_which_file_an_import_means(importer: str, found: Any, target: str | Non
     paths = {
         *("src/app/main.py", "src/app/tools/__init__.py", "src/app/tools/walk.py"),
         *("src/app/tools/other.py", "web/a/x.ts", "web/a/y.tsx", "web/b/index.js", "web/b/z.js"),
-        *("rs/lib.rs", "rs/store/disk.rs", "java/com/acme/A.java", "java/com/acme/util/B.java"),
+        *("rs/src/lib.rs", "rs/src/store/mod.rs", "rs/src/store/disk.rs"),
+        *(
+            "rs/src/store/memory.rs",
+            "rs/tests/store/main.rs",
+            "java/com/acme/A.java",
+            "java/com/acme/util/B.java",
+        ),
         *("c/main.c", "c/net/socket.h", "vendor/path.py"),
     }
     imports: dict[str, list[Any]] = {path: [] for path in paths} | {importer: [found]}
     assert imported_files(imports)[importer] == ({target} if target else set())
+
+
+def test_a_go_import_means_the_files_of_a_folder() -> None:
+    imports: dict[str, list[Any]] = {
+        "gin.go": [statement("github.com/gin-gonic/gin/internal/json"), statement("net/http")],
+        "internal/json/api.go": [],
+        "internal/json/sonic.go": [],
+        "internal/json/api_test.go": [],
+    }
+    found = imported_files(imports)
+    assert found["gin.go"] == {"internal/json/api.go", "internal/json/sonic.go"}
 
 
 @given(

@@ -11,7 +11,7 @@ FOLDER_FILES = frozenset({"__init__", "index", "mod", "lib", "main"})
 
 _SEPARATORS = re.compile(r"::|[./\\]+")
 _FILE_END = re.compile(r"\.(?:[cm]?[jt]sx?|h|hh|hpp|hxx|inc|py|rb|php|vue|svelte|css|scss)$")
-_ROOTS = frozenset({"", "crate", "self", "super", "@", "~"})
+_ROOTS = frozenset({"", "@", "~"})
 
 Parts = tuple[str, ...]
 
@@ -33,7 +33,8 @@ def imported_files(imports: Mapping[str, Iterable[Imported]]) -> dict[str, set[s
 
     A name is taken for the file whose path ends with most of it, the one nearest to the importing
     file where several do. A name of one word means a file of the same folder or of a top folder.
-    What matches no file, such as an installed package, is left out.
+    A Go package is all files of its folder. What matches no file, such as an installed package, is
+    left out.
     """
     paths = _Paths(imports)
     found: dict[str, set[str]] = {}
@@ -49,17 +50,22 @@ class _Paths:
     def __init__(self, paths: Iterable[str]) -> None:
         self._by_stem: dict[Parts, str] = {}
         self._by_last: dict[str, list[Parts]] = defaultdict(list)
+        self._packages: dict[Parts, set[str]] = defaultdict(set)
         for path in sorted(paths):
             stem = _stem(path)
             if stem and stem not in self._by_stem:
                 self._by_stem[stem] = path
                 self._by_last[stem[-1]].append(stem)
+            if path.endswith(".go") and not path.endswith("_test.go"):
+                self._packages[tuple(path.split("/")[:-1])].add(path)
         self._known: dict[tuple[Parts, Parts], str | None] = {}
 
     def meant(self, statement: Imported, importer: str) -> set[str]:
         """The files that ``statement`` in the file ``importer`` means."""
-        folder = tuple(posixpath.dirname(importer).split("/")) if "/" in importer else ()
-        parts, is_relative = _parts(statement.module, folder)
+        if importer.endswith(".go"):
+            return self._package(statement.module)
+        folder = tuple(importer.split("/")[:-1])
+        parts, is_relative = _parts(statement.module, importer)
         find = self._exactly if is_relative else self._nearest
         inner = {find((*parts, name), folder) for name in statement.names}
         found = {path for path in inner if path}
@@ -67,6 +73,12 @@ class _Paths:
             return found
         outer = find(parts, folder) or (find(parts[:-1], folder) if len(parts) > 2 else None)
         return {outer} if outer else set()
+
+    def _package(self, module: str) -> set[str]:
+        """Go: the files of the folder that the path of a package ends with."""
+        parts = tuple(module.strip('"').split("/"))
+        ends = (parts[start:] for start in range(1, len(parts)))  # the first is a host's name
+        return next((self._packages[end] for end in ends if end in self._packages), set())
 
     def _exactly(self, parts: Parts, folder: Parts) -> str | None:
         return self._by_stem.get(parts)
@@ -98,10 +110,11 @@ def _stem(path: str) -> Parts:
     return tuple(parts)
 
 
-def _parts(module: str, folder: Parts) -> tuple[Parts, bool]:
+def _parts(module: str, importer: str) -> tuple[Parts, bool]:
     """The module's name as parts, and whether they count from the root of the repository."""
     name = module.strip("\"'<> ")
-    if name.startswith("./") or name.startswith("../"):
+    folder = tuple(importer.split("/")[:-1])
+    if name.startswith(("./", "../")):
         joined = posixpath.normpath(posixpath.join("/".join(folder), _FILE_END.sub("", name)))
         return tuple(joined.split("/")), True
     if name.startswith("."):  # Python: each further dot is one folder up
@@ -109,8 +122,22 @@ def _parts(module: str, folder: Parts) -> tuple[Parts, bool]:
         up = len(name) - len(inner) - 1
         base = folder[: len(folder) - up] if up else folder
         return (*base, *(part for part in inner.split(".") if part)), True
-    parts = _SEPARATORS.split(_FILE_END.sub("", name))
-    return tuple(part for part in parts if part not in _ROOTS), False
+    first, *rest = _SEPARATORS.split(_FILE_END.sub("", name))
+    if first in ("crate", "self", "super") and importer.endswith(".rs"):
+        return _in_crate(first, rest, importer), True
+    return tuple(part for part in (first, *rest) if part not in _ROOTS), False
+
+
+def _in_crate(first: str, rest: list[str], importer: str) -> Parts:
+    """Rust: ``crate`` is the folder ``src`` around the file, ``super`` the module around it."""
+    base = _stem(importer)
+    if first == "crate":
+        last = len(base) - base[::-1].index("src") if "src" in base else len(base) - 1
+        return (*base[:last], *rest)
+    words = [first, *rest]
+    while words[:1] == ["super"]:
+        base, words = base[:-1], words[1:]
+    return (*base, *(word for word in words if word != "self"))
 
 
 def _common(first: Parts, second: Parts) -> int:
