@@ -214,6 +214,13 @@ def test_the_text_says_what_the_gateway_said_and_who_can_help() -> None:
     assert (found.status, found.code, found.request_id) == (503, "full", "req-7")
 
 
+def test_words_of_the_request_that_an_error_quotes_decide_nothing() -> None:
+    quoted = {"loc": ["body", "tools", 0], "msg": "field required", "input": TOO_LONG + BIO}
+    found = classify(read_reply(422, {}, json.dumps({"detail": [quoted]})), Target())
+    assert found.what.endswith("the request (HTTP 422, body.tools.0: field required).")
+    assert type(found) is BadRequestError
+
+
 def test_the_words_of_the_gateway_behind_a_proxy_stand_alone() -> None:
     said = (
         "litellm.RateLimitError: RateLimitError: OpenAIException - Error code: 429 - {'error': 'x'}"

@@ -27,7 +27,8 @@ LEDGER_FILE = "ledger.sqlite3"
 class Edge:
     """State shared by requests; a model of its own gets one of its own, as the embedded gateway.
 
-    ``refuses_usage`` is learned: the gateway does not take ``stream_options``.
+    The last three are learned: ``refuses_usage``, that the gateway does not take
+    ``stream_options``, which ends of streams are made up, and how large a request may be.
     """
 
     limiter: Limiter = field(default_factory=Limiter)

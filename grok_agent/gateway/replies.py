@@ -60,7 +60,7 @@ def read_error(content: object) -> Reply:
         status=int(code) if re.fullmatch(r"[45]\d\d", code) else None,
         code=code,
         kind=_text(error.get("type")),
-        message=_text(error.get("message") or error.get("detail"))[:_MESSAGE_CHARS],
+        message=(_text(error.get("message")) or _detail(error.get("detail")))[:_MESSAGE_CHARS],
         details=_text(error.get("metadata")),
     )
 
@@ -92,6 +92,18 @@ def _timestamp(date: str) -> float | None:
 def _html_title(page: str) -> str:
     title = re.search(r"<title[^>]*>(.*?)</title", page, re.IGNORECASE | re.DOTALL)
     return f"a web page titled {title[1].strip()!r}" if title else "a web page"
+
+
+def _detail(detail: object) -> str:
+    """What FastAPI says of a request's form, without the request that it quotes."""
+    given = detail if isinstance(detail, list) else []
+    parts = [part for part in given if isinstance(part, Mapping)]
+    said = [f"{_place(part.get('loc'))}: {_text(part.get('msg'))}" for part in parts]
+    return "; ".join(said) or _text(detail)
+
+
+def _place(loc: object) -> str:
+    return ".".join(map(_text, loc)) if isinstance(loc, list) else _text(loc)
 
 
 def _text(value: object) -> str:
