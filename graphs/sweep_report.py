@@ -1,6 +1,5 @@
 """What a sweep ends with: how it ended, in words for people, and what was left out."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -60,15 +59,14 @@ def findings_of(progress: Progress) -> list[Mapping[str, Any]]:
 
 
 def grouped_by_reason(files: Iterable[LeftOut]) -> str:
-    """``120 vendored (a.js, b.js, c.js ...), 3 empty (...)`` ; "" for none."""
-    by_reason: dict[str, list[str]] = {}
+    """``binary: 12 (a.png, b.png, c.gif ...); empty: 1 (d.py)``, most first; "" for none."""
+    paths: dict[str, list[str]] = {}
     for file in files:
-        by_reason.setdefault(file.reason, []).append(file.path)
-    counts = Counter({reason: len(paths) for reason, paths in by_reason.items()})
-    return ", ".join(
-        f"{number} {reason} ({', '.join(by_reason[reason][:MAX_NAMED])}"
-        f"{' ...' if number > MAX_NAMED else ''})"
-        for reason, number in counts.most_common()
+        paths.setdefault(file.reason, []).append(file.path)
+    return "; ".join(
+        f"{reason}: {len(found)} ({', '.join(found[:MAX_NAMED])}"
+        f"{' ...' if len(found) > MAX_NAMED else ''})"
+        for reason, found in sorted(paths.items(), key=lambda each: -len(each[1]))
     )
 
 

@@ -114,7 +114,7 @@ def test_all_files_are_read_in_requests_of_a_safe_size(repo: Path) -> None:
         assert count_messages(request.messages, request.tools) < 5_000
     assert outcome.summary.startswith("Joined.")
     assert "17 files" in outcome.summary
-    assert "1 binary (logo.png)" in outcome.summary
+    assert "binary: 1 (logo.png)" in outcome.summary
     assert outcome.cost.usd
     assert outcome.diff == ""
 

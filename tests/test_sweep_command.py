@@ -69,7 +69,7 @@ def test_review_finds_defects_in_all_of_it(repository: Path) -> None:
         assert f"{path}:4 " in result.stdout
     assert "> except:" in result.stdout
     assert "Read 2 of 2 shards: 7 files" in result.stdout
-    assert "1 binary (logo.png)" in result.stdout
+    assert "binary: 1 (logo.png)" in result.stdout
     assert "shard 2 of 2" in result.stderr
     assert "would have cost" in result.stderr
     assert "not grok-build-0.1" in result.stderr
@@ -102,8 +102,8 @@ def test_a_dry_run_needs_no_key_and_sends_nothing(
 ) -> None:
     result = run("review", "--dry-run", "--repo", repository, "look for defects")
     assert result.exit_code == 0, result.output
-    assert "2 shards of 7 files in 3 requests" in result.stdout
-    assert "left out: 1 binary (logo.png)" in result.stdout
+    assert "2 shards, 7 files, 3 requests" in result.stdout
+    assert "left out: binary: 1 (logo.png)" in result.stdout
     assert "if nothing is cached" in result.stdout
     assert "assumed: " in result.stdout
     assert result.stdout.endswith("Nothing was sent.\n")
@@ -124,7 +124,7 @@ def test_a_dry_run_says_when_tools_would_be_used(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_text("x = 1\n")
     result = run("review", "--dry-run", "--repo", tmp_path, "look for defects")
     assert result.stdout.startswith("It would be worked on with tools")
-    assert "1 shards of 1 files" in result.stdout
+    assert "1 shards, 1 files" in result.stdout
 
 
 @pytest.mark.parametrize("verb", ["refactor", "tests", "script"])

@@ -39,7 +39,8 @@ def show_plan(
     if as_json:
         print(json.dumps(found.to_dict(), ensure_ascii=False, indent=2))
         return
-    print(printable("\n".join([*_head(found, sweep), *_shards(found), *_foot(found)])))
+    lines = [*_head(found, sweep), *_shards(found), *_foot(found, settings.max_usd)]
+    print(printable("\n".join(lines)))
 
 
 def _head(found: "Preview", sweep: bool | None) -> list[str]:
@@ -53,7 +54,7 @@ def _shards(found: "Preview") -> list[str]:
     plan, took = found.prepared.plan, found.estimate
     files = {path for shard in plan.shards for path in shard.files}
     lines = [
-        f"{len(plan.shards)} shards of {len(files)} files in {took.requests} requests,"
+        f"{len(plan.shards)} shards, {len(files)} files, {took.requests} requests:"
         f" {took.input_tokens:,} tokens in, about {took.output_tokens:,} out",
         "  shard   tokens  files",
     ]
@@ -66,7 +67,7 @@ def _shards(found: "Preview") -> list[str]:
     return lines
 
 
-def _foot(found: "Preview") -> list[str]:
+def _foot(found: "Preview", max_usd: float) -> list[str]:
     from grok_agent.graphs.sweep_estimate import (
         INPUT_TOKENS_PER_S,
         OUTPUT_TOKENS,
@@ -81,6 +82,8 @@ def _foot(found: "Preview") -> list[str]:
     money = "dollars unknown: the model has no known price"
     if took.usd is not None and took.usd_uncached is not None:
         money = f"${took.usd:.2f}, or ${took.usd_uncached:.2f} if nothing is cached"
+        if took.usd > max_usd:
+            money += f"; it would end at ${max_usd:.2f}, with what it has, unless --max-usd is more"
     return [
         *lines,
         f"about {took.seconds:.0f} s and {money}",
