@@ -53,9 +53,10 @@ _libc = ctypes.CDLL(None, use_errno=True)
 def program(machine: str, *, network: bool, listener: bool, landlock_abi: int) -> bytes:
     """The filter for ``machine`` (a key of :data:`ARCHITECTURES`), as the kernel takes it.
 
-    With ``network``, internet sockets can be made. Without a ``listener`` new processes are not
-    counted, changes of metadata not looked at, and there are no Unix sockets but pairs. A
-    ``landlock_abi`` below 3 cannot fence truncating, which is then refused here.
+    With a ``listener``, streams can be made, whose ends it decides on; with ``network``, internet
+    sockets of other kinds too. Without a listener new processes are not counted, changes of
+    metadata are not looked at, and the only Unix sockets are pairs. A ``landlock_abi`` below 3
+    cannot fence truncating, which is then refused here.
     """
     steps: Steps = [
         (LOAD, 0, 0, ARCHITECTURE),

@@ -81,8 +81,9 @@ class Warded:
             start_new_session=True,
         )
         assert warden.stdin
-        warden.stdin.write(marshal.dumps(orders))
-        warden.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):  # then wait() tells that the warden has gone
+            warden.stdin.write(marshal.dumps(orders))
+            warden.stdin.flush()
         return cls(warden, deadline_s)
 
     def wait(self, seconds: float | None = None) -> Ended | None:
@@ -108,10 +109,12 @@ class Warded:
         return self.wait() or Ended(None, "cancelled")
 
     def _has_reported(self, seconds: float) -> bool:
-        if self._ended or not self._warden.stdout or self._warden.stdout.closed:
-            return True
+        assert self._warden.stdout
         poller = select.poll()
-        poller.register(self._warden.stdout, select.POLLIN)
+        try:
+            poller.register(self._warden.stdout, select.POLLIN)
+        except ValueError:  # another thread has taken the report, and closed the channel
+            return True
         return bool(poller.poll(seconds * 1000))
 
     def _dismiss(self) -> None:

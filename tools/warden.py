@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from grok_agent.tools.listener import Call, Listener
 
 GRACE_S = 1.0  # between SIGTERM and SIGKILL
+GIVE_UP_S = 10.0  # a process of another user, or one that hangs in the kernel, cannot be ended
 TICK_S = 0.05  # between two looks at memory, disk and tasks
 CHUNK = 1 << 18
 LEAST_MEMORY, LEAST_DISK = 512 << 20, 256 << 20  # bytes left to everybody else
@@ -200,12 +201,12 @@ class Warden:
     def _end_all(self) -> None:
         """SIGTERM, then SIGKILL, to every process that is left; from then on none can be born."""
         self.poller.unregister(CONTROL)
-        until = time.monotonic() + GRACE_S
+        started = time.monotonic()
         left = descendants(os.getpid())
         for number in (SIGTERM, SIGCONT):
             send(number, left)
-        while self._reap():
-            if time.monotonic() >= until:
+        while self._reap() and (waited := time.monotonic() - started) < GIVE_UP_S:
+            if waited >= GRACE_S:
                 self.ending = True
                 send(SIGKILL, descendants(os.getpid()))
             self._poll(0.01)
