@@ -11,13 +11,9 @@ from itertools import islice
 from pathlib import Path
 
 from grok_agent.context.content_cache import ContentCache
-from grok_agent.context.fallback_symbols import fallback_definitions, fallback_imports
 from grok_agent.context.files import DatedFile, UnreadableFileError, read_text
-from grok_agent.context.identifiers import count_identifiers
 from grok_agent.context.languages import language_of, refined
 from grok_agent.context.symbol_records import Definition, Import, Symbols, from_bytes, to_bytes
-from grok_agent.context.syntax import parse
-from grok_agent.context.syntax_symbols import definitions_and_imports
 
 __all__ = ["Definition", "Import", "Symbols", "language_of", "symbols_for", "symbols_of"]
 
@@ -38,6 +34,12 @@ def symbols_of(path: str, text: str) -> Symbols:
         return Symbols("")
     text = text.removeprefix("\ufeff")
     language = refined(language, text)
+    # Where the cache knows all files, nothing of this is needed.
+    from grok_agent.context.fallback_symbols import fallback_definitions, fallback_imports
+    from grok_agent.context.identifiers import count_identifiers
+    from grok_agent.context.syntax import parse
+    from grok_agent.context.syntax_symbols import definitions_and_imports
+
     tree = parse(text, language)
     if tree is not None:
         definitions, imports = definitions_and_imports(tree, text, language)
