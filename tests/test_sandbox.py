@@ -1,7 +1,9 @@
 """The sandbox: what a command tries to reach outside stays as it was, and out of reach."""
 
 import os
+import re
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from sandboxed import needs_sandbox, portrait, python, sh, with_limits
 
 from grok_agent import Workspace
 from grok_agent.tools.sandbox import confinement
+from grok_agent.tools.terminal import Terminal
 
 pytestmark = needs_sandbox
 
@@ -231,6 +234,24 @@ def test_it_may_talk_to_itself(workspace: Workspace) -> None:
     )
     answers = ["b'hello' 127.0.0.1"] * 3 + ["b'hello' s", "[1]"]
     assert result.output.splitlines() == answers
+
+
+def test_commands_of_one_workspace_reach_each_other(workspace: Workspace) -> None:
+    terminal = Terminal(workspace)
+    server = terminal.start("python -u -m http.server 0", 60)
+    said = ""
+    while "port" not in said:
+        time.sleep(0.05)
+        said = server.log.read_text()
+    port = re.search(r"port (\d+)", said)
+    assert port
+    url = f"http://127.0.0.1:{port[1]}"
+    fetch = f"python -c 'import urllib.request as u; print(u.urlopen(\"{url}\"))'"
+    assert "HTTPResponse" in sh(workspace, fetch).output
+    stranger = Workspace(workspace.root, permission="all")
+    assert "Connection refused" in sh(stranger, fetch).output
+    server.running.end()
+    assert "Connection refused" in sh(workspace, fetch).output
 
 
 @pytest.mark.enable_socket

@@ -19,11 +19,13 @@ def launch(
     output: BinaryIO,
     deadline_s: float,
     limits: Limits,
+    ports: Path,
 ) -> Running:
     """Start ``words`` in ``folder`` with both outputs in ``output``.
 
     Where commands can be confined (:func:`grok_agent.tools.sandbox.confinement`), it may write
-    ``writable`` places only, and read the ``workspace``. Raises OSError and ValueError for what
+    ``writable`` places only, and read the ``workspace``; it reaches servers of commands that have
+    the same folder ``ports``. Raises OSError and ValueError for what
     cannot be started; some of that only :meth:`Running.wait` tells.
     """
     if has_warden() and not isinstance(words, str):
@@ -37,6 +39,7 @@ def launch(
             deadline_s=deadline_s,
             limits=limits,
             fence=fence(writable, workspace, limits),
+            ports=ports,
             abi=confinement(limits).abi,
         )
     return Group.start(

@@ -207,6 +207,7 @@ def _problem_of_a_trial(abi: int) -> str:
                 deadline_s=30,
                 limits=Limits(),
                 fence=Fence((), ("/",), DEVICES),
+                ports=Path(os.devnull),
                 abi=abi,
             ).wait()
         except OSError as error:

@@ -1,12 +1,16 @@
 """Socket calls that the warden makes for a confined command.
 
-A command may talk to itself: to Unix sockets in the places that it may write, and over loopback
-addresses on which it listens itself, so that tests with a server of their own run. It reaches no
-other program, and from outside the machine none reaches it. The call waits, and the warden makes
-it on the same socket with its own copy of the address, for the reason that
-:mod:`grok_agent.tools.file_calls` gives. Imports only what loads fast; see
+A command may talk to itself, and to other commands of its workspace: to Unix sockets in the places
+that it may write, and over loopback addresses on which they listen, so that tests with a server
+of their own run. It reaches no other program, and from outside the machine none reaches it.
+
+The call waits, and the warden makes it on the same socket with its own copy of the address, for
+the reason that :mod:`grok_agent.tools.file_calls` gives. Imports only what loads fast; see
 :mod:`grok_agent.tools.warden`.
 """
+
+# ruff: noqa: PTH108, PTH110, PTH112, PTH123, PTH208
+# pathlib takes long to load.
 
 from __future__ import annotations
 
@@ -34,13 +38,21 @@ LOOPBACK, LOOPBACK_6 = b"\x7f\0\0\1", bytes(15) + b"\1"
 class Sockets:
     """The socket calls of one command.
 
-    ``roots`` are the places of Unix sockets; ``network`` lets it reach the internet as well.
+    ``roots`` are the places of Unix sockets; ``network`` lets it reach the internet as well. In
+    the folder ``ports`` the wardens of one workspace tell each other where their commands listen,
+    each in a file named after its own process.
     """
 
-    def __init__(self, roots: list[str], *, network: bool) -> None:
+    def __init__(self, roots: list[str], ports: str, *, network: bool) -> None:
         self._roots = roots
+        self._ports = ports
         self._network = network
-        self._own: set[tuple[bytes, int]] = set()  # packed addresses and ports it is bound to
+        self._listens = False
+
+    def forget(self) -> None:
+        """The command has ended: nobody listens there any more."""
+        if self._listens and os.path.isdir(self._ports):
+            os.unlink(f"{self._ports}/{os.getpid()}")
 
     def carry_out(self, call: Call, listener: Listener) -> int | None:
         """Do what ``call`` asks, if it may be; the error number for the command.
@@ -76,7 +88,7 @@ class Sockets:
         host, port = _end_of(socket.family, address)
         if call.name == "bind":
             return self._bind(socket, host, port)
-        if self._network or (host, port) in self._own:
+        if self._network or self._is_ours(host, port):
             socket.connect(_spelled(socket.family, host, port))
             return 0
         return errno.ECONNREFUSED if _is_loopback(host) else errno.ENETUNREACH
@@ -85,8 +97,17 @@ class Sockets:
         if not _is_loopback(host):
             return errno.EADDRNOTAVAIL
         socket.bind(_spelled(socket.family, host, port))
-        self._own.add((host, socket.getsockname()[1]))
+        self._listens = True
+        with open(f"{self._ports}/{os.getpid()}", "ab") as file:
+            file.write(_line(host, socket.getsockname()[1]))
         return 0
+
+    def _is_ours(self, host: bytes, port: int) -> bool:
+        line = _line(host, port)
+        wardens = os.listdir(self._ports)
+        # One that was killed could not forget.
+        alive = (warden for warden in wardens if os.path.exists(f"/proc/{warden}"))
+        return any(line in _lines(f"{self._ports}/{warden}") for warden in alive)
 
     def _connect_to_file(self, pid: int, socket: _socket.socket, path: bytes) -> int:
         if not path:
@@ -108,6 +129,18 @@ def _end_of(family: int, address: bytes) -> tuple[bytes, int]:
     host = host.removeprefix(MAPPED)
     # An IPv6 socket bound to "any" takes IPv4 too, which most clients try: hence that.
     return (host if any(host) else LOOPBACK), port
+
+
+def _line(host: bytes, port: int) -> bytes:
+    return f"{host.hex()} {port}\n".encode()
+
+
+def _lines(path: str) -> list[bytes]:
+    try:
+        with open(path, "rb") as file:
+            return file.readlines()
+    except FileNotFoundError:  # its warden has just ended
+        return []
 
 
 def _is_loopback(host: bytes) -> bool:

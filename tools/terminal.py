@@ -121,6 +121,7 @@ class Terminal:
                     output=output,
                     deadline_s=deadline_s,
                     limits=self.workspace.limits,
+                    ports=self._ports(),
                 )
             except (OSError, ValueError) as error:
                 raise _not_started(error) from error
@@ -170,6 +171,12 @@ class Terminal:
         box = self.workspace.scratch / "box"
         (box / "tmp").mkdir(parents=True, exist_ok=True)
         return box
+
+    def _ports(self) -> Path:
+        """Where the wardens of the workspace note the ports of its commands."""
+        ports = self.workspace.scratch / "ports"
+        ports.mkdir(exist_ok=True)
+        return ports
 
     def _folder(self) -> Path:
         """The working folder; the root when that has gone, or became a link, meanwhile."""

@@ -47,9 +47,12 @@ class Warded:
         deadline_s: float,
         limits: Limits,
         fence: Fence,
+        ports: Path,
         abi: int,
     ) -> "Warded":
         """Start ``argv`` (a path and its arguments) behind ``fence``; ``abi`` 0 leaves it open.
+
+        Commands with the same folder ``ports`` reach each other's servers.
 
         Whether it could be started is told by :meth:`wait`. Raises OSError, and ValueError for
         arguments that no program can have.
@@ -69,6 +72,7 @@ class Warded:
             "readable": list(fence.readable),
             "writable": list(fence.writable),
             "network": limits.network,
+            "ports": str(ports),
             "abi": abi,
         }
         warden = subprocess.Popen(

@@ -11,7 +11,7 @@ It takes its orders, a dict by ``marshal``, from standard input, whose end means
 ``argv``, ``cwd``; ``log``, a descriptor for the output; ``deadline_s``; ``max_output_bytes``,
 ``max_file_bytes``, ``max_memory_bytes``, ``max_tasks`` (threads of all its processes);
 ``listable``, ``readable``, ``writable``, ``network``; ``abi`` (of Landlock; 0 leaves the command
-unconfined).
+unconfined); ``ports``, a folder that the wardens of a workspace share.
 
 It writes its report, likewise, to standard output: ``status`` (exit code; None when killed),
 ``killed`` (why, or ""), ``output_bytes``, ``error`` ("" unless the command could not be started).
@@ -67,7 +67,7 @@ class Warden:
         self.orders = orders
         self.written = 0
         self.tasks = 1
-        self.sockets = Sockets(orders["writable"], network=orders["network"])
+        self.sockets = Sockets(orders["writable"], orders["ports"], network=orders["network"])
         self.ending = False
         self.output_open = True
         self.status: int | None = None
@@ -90,6 +90,7 @@ class Warden:
             killed = self._watch()
         finally:
             self._end_all()
+        self.sockets.forget()
         if not killed and self.status is not None and self.status < 0:
             killed = f"signal {-self.status}"
         status = None if killed else self.status
