@@ -35,6 +35,8 @@ Job: {job}
   what files define, for a focus, where there is no name to grep for.
 - Read a file before you edit it. search_replace changes one place (replace_all: every place); write
   makes a new file. run_terminal_command runs a command, where it is allowed.
+- rename_symbol renames a function, class or variable in all files at once; look at what it lists.
+- rewrite_code changes every piece of code that matches a syntax pattern, in all files at once.
 - Call several tools at once when they do not depend on each other. todo_write keeps a plan.
 - If a call is refused, go on without it; do not try to get around it.
 

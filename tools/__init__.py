@@ -20,6 +20,7 @@ def repository_tools(workspace: "Workspace") -> "list[BaseTool]":
     In the permission mode ``"plan"`` the editing tools are not offered; the command tool then
     runs only commands known to read only.
     """
+    from grok_agent.tools.codemod import RenameSymbol, RewriteCode
     from grok_agent.tools.folders import ListDir
     from grok_agent.tools.jobs import GetOutput, KillCommand
     from grok_agent.tools.plan import TodoWrite
@@ -38,6 +39,8 @@ def repository_tools(workspace: "Workspace") -> "list[BaseTool]":
     editing: list[BaseTool] = [
         SearchReplace(workspace=workspace),
         Write(workspace=workspace),
+        RewriteCode(workspace=workspace),
+        RenameSymbol(workspace=workspace),
         GetOutput(workspace=workspace),
         KillCommand(workspace=workspace),
     ]

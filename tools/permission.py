@@ -24,7 +24,7 @@ READING_TOOLS = frozenset(
         "emit_prompt_schema",
     }
 )
-EDITING_TOOLS = frozenset({"search_replace", "write"})
+EDITING_TOOLS = frozenset({"search_replace", "write", "rewrite_code", "rename_symbol"})
 COMMAND_TOOL = "run_terminal_command"
 
 SHELL_CHARACTERS = frozenset("|&;<>()$`\\*?[]{}~#!%\n\r\0")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import singledispatch
 from xml.sax.saxutils import quoteattr
 
+from grok_agent.tools.code_change import CodeChange, render_change
 from grok_agent.tools.textfile import displayable
 
 
@@ -157,6 +158,7 @@ Result = (
     | SearchResult
     | SignatureMap
     | EditResult
+    | CodeChange
     | CommandResult
     | JobReports
     | TodoList
@@ -245,6 +247,11 @@ def _(result: EditResult) -> str:
         "replaced all": f"All occurrences in {result.path} have been replaced.",
         "overwritten": f"The file {result.path} has been overwritten.",
     }[result.action]
+
+
+@_render.register
+def _(result: CodeChange) -> str:
+    return render_change(result)
 
 
 @_render.register
