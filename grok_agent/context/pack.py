@@ -1,6 +1,6 @@
 """A context for a task, within a budget: rules, a map, and the parts of files that matter most."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from grok_agent.context.eligible import reason_against
 from grok_agent.context.files import DatedFile, UnreadableFileError, read_text, snapshot
 from grok_agent.context.joints import joints
 from grok_agent.context.part_scores import Candidate, RankedText, candidates
-from grok_agent.context.parts import MIN_LINES, Lines, divide, lines_of
+from grok_agent.context.parts import Lines, divide, lines_of
 from grok_agent.context.rank import Ranked, rank
 from grok_agent.context.repo_map import RepoMap, map_of
 from grok_agent.context.rules import rules
@@ -23,6 +23,7 @@ READ_TOGETHER = 120
 
 MAP_FILES = 60
 MAX_FILE_BYTES = 4_000_000
+MIN_LINES = 12  # definitions of fewer lines are not looked into
 PART_CHARS = 2_000
 JOINED_CHARS = 1_000
 HARD_CHARS = 6_000
@@ -78,7 +79,8 @@ def pack(repo_dir: Path | str, query: str, budget: int, *, named: Sequence[str] 
     others = [file for file in files if file.path not in led_by]
     shown, left_out = _shown(ranked, others, (*task.paths, *named))
     choice = Choice(budget - lead.tokens - map_room)
-    reading = _Reading(root, shown, task)
+    scores = {each.path: each.score for each in ranked}
+    reading = _Reading(root, shown, scores, task)
     reading.offer(choice)
     plan = _map(root, shown, choice, map_room, task)
     choice.budget += map_room - plan.tokens
@@ -99,10 +101,18 @@ def pack(repo_dir: Path | str, query: str, budget: int, *, named: Sequence[str] 
 class _Reading:
     """Reads the files of a ranking as far as there is room for their parts."""
 
-    def __init__(self, root: Path, files: Sequence[DatedFile], task: Task) -> None:
+    def __init__(
+        self,
+        root: Path,
+        files: Sequence[DatedFile],
+        scores: Mapping[str, float],
+        task: Task,
+    ) -> None:
         self.unreadable: list[LeftOut] = []
         self._root = root
         self._files = files
+        self._scores = scores
+        self._best = max(scores.values(), default=0.0)
         self._task = task
         self._place = 0
         self._texts: dict[str, Sequence[str]] = {}
@@ -126,7 +136,14 @@ class _Reading:
                 continue
             lines = lines_of(text)
             self._texts[file.path] = lines
-            yield RankedText(file.path, place, file.kind, lines, parts_of(text, file.path, lines))
+            yield RankedText(
+                file.path,
+                place,
+                self._best - self._scores.get(file.path, 0.0),
+                file.kind,
+                lines,
+                parts_of(text, file.path, lines),
+            )
 
 
 def parts_of(text: str, path: str, lines: Sequence[str]) -> list[Lines]:

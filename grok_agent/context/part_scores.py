@@ -1,4 +1,4 @@
-"""Which parts of ranked files a task needs most: their words, their file's place, their size."""
+"""Which parts of ranked files a task needs most: by their words and by their file's place."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,26 +11,37 @@ from grok_agent.context.spans import Span
 from grok_agent.context.words import parts as terms_of
 from grok_agent.context.words import words
 
+WEIGHTS: Mapping[str, float] = {
+    "place": -0.54,
+    "behind the first": -2.46,
+    "words": 5.75,
+    "words of the file": -3.29,
+    "path": 2.55,
+    "parts": -0.23,
+    "aside": -3.0,
+}
+"""Learned by benchmarks/fit_pack.py, but for ``aside``: commits that only change tests or docs are
+no cases there, and would teach to leave both out."""
+
+BIAS = 0.5
+
+COST_POWER = 0.3
+SMALLEST_CHARS = 300
+
 _SATURATION = 1.5  # BM25's k1 (Robertson and Walker, 1994)
 _LENGTH_SHARE = 0.5  # BM25's b
-
-WEIGHTS: Mapping[str, float] = {
-    "place": -0.45,  # of the file, log(1 + place from 0)
-    "first places": 2.5,  # 1 / (1 + place)
-    "words": 4.5,  # BM25 of the part, 1 for the best part of all
-    "covered": 1.0,  # share of the task's words, weighed by rarity
-    "parts": -0.3,  # of the file, log of their number
-    "aside": -2.5,  # tests, documentation, data: the file is not source
-}
-COST_POWER = 0.3
 
 
 @dataclass(frozen=True, slots=True)
 class RankedText:
-    """A file at its ``place`` in the ranking (from 0), its lines and the parts it was cut into."""
+    """A file at its ``place`` in the ranking (from 0), its lines and the parts it was cut into.
+
+    ``behind`` is how far its score lies behind that of the first.
+    """
 
     path: str
     place: int
+    behind: float
     kind: Kind
     lines: Sequence[str]
     parts: Sequence[Lines]
@@ -49,64 +60,99 @@ class Candidate:
         return self.span.path
 
 
+@dataclass(frozen=True, slots=True)
+class PartSignals:
+    """What is known of one part; ``values`` are by the names in :data:`WEIGHTS`."""
+
+    span: Span
+    characters: int
+    values: Mapping[str, float]
+
+
 def candidates(files: Sequence[RankedText], wanted: Mapping[str, float]) -> list[Candidate]:
     """The parts of ``files``, best first, for a task whose terms weigh ``wanted``.
 
-    The score estimates how likely the part is needed (a logistic model), divided by a power of its
+    The score estimates how likely a part is needed (a logistic model), divided by a power of its
     size, so that of two parts as likely the smaller comes first.
     """
+    found = []
+    for order, part in enumerate(part_signals(files, wanted)):
+        likely = BIAS + sum(WEIGHTS[name] * value for name, value in part.values.items())
+        size = max(part.characters, SMALLEST_CHARS)
+        score = 1 / (1 + exp(-max(likely, -500.0))) / size**COST_POWER
+        found.append((-score, order, Candidate(part.span, score)))
+    return [candidate for *_, candidate in sorted(found, key=lambda row: row[:2])]
+
+
+def part_signals(files: Sequence[RankedText], wanted: Mapping[str, float]) -> list[PartSignals]:
+    """The signals of all parts of ``files``, file by file.
+
+    ``place`` is log(1 + place); ``words`` BM25 of the part, 1 for the best part of all, and
+    ``words of the file`` that of the best part of its file; ``path`` the share of the wanted terms
+    in the path; ``parts`` the logarithm of their number in the file; ``aside`` 1 for a file that is
+    no source.
+    """
     known: dict[str, tuple[str, ...]] = {}
-    found = [
-        (file, part, _wanted_in("".join(file.lines[part[0] - 1 : part[1]]), wanted, known))
+    counted = [
+        [
+            _wanted_in("".join(file.lines[first - 1 : last]), wanted, known)
+            for first, last in file.parts
+        ]
         for file in files
-        for part in file.parts
     ]
-    worth = _worth([hits for _, _, (hits, _) in found], wanted)
-    mean = sum(length for *_, (_, length) in found) / max(len(found), 1) or 1.0
-    bm25 = [_bm25(hits, length / mean, worth) for *_, (hits, length) in found]
-    best, total = max(bm25, default=0.0) or 1.0, sum(worth.values()) or 1.0
-    scored = []
-    for (file, (first, last), (hits, _)), words_score in zip(found, bm25, strict=True):
-        signals = {
+    scores = _bm25(counted, wanted)
+    best = max((score for row in scores for score in row), default=0.0) or 1.0
+    found = []
+    for file, row in zip(files, scores, strict=True):
+        of_file = {
             "place": log1p(file.place),
-            "first places": 1 / (1 + file.place),
-            "words": words_score / best,
-            "covered": sum(worth[term] for term in hits) / total,
-            "parts": log(len(file.parts)),
+            "behind the first": file.behind,
+            "words of the file": max(row, default=0.0) / best,
+            "path": len(_wanted_in(file.path, wanted, known).times) / max(len(wanted), 1),
+            "parts": log(max(len(file.parts), 1)),
             "aside": float(file.kind != "source"),
         }
-        needed = sum(WEIGHTS[name] * value for name, value in signals.items())
-        size = max(sum(map(len, file.lines[first - 1 : last])), 120)
-        score = 1 / (1 + exp(6 - needed)) / size**COST_POWER
-        scored.append((-score, file.place, first, Candidate(Span(file.path, first, last), score)))
-    return [candidate for *_, candidate in sorted(scored, key=lambda row: row[:3])]
+        for (first, last), score in zip(file.parts, row, strict=True):
+            size = sum(map(len, file.lines[first - 1 : last]))
+            span = Span(file.path, first, last)
+            found.append(PartSignals(span, size, {**of_file, "words": score / best}))
+    return found
 
 
-def _wanted_in(
-    text: str, wanted: Mapping[str, float], known: dict[str, tuple[str, ...]]
-) -> tuple[dict[str, int], int]:
-    """How often each wanted term stands in ``text``, and the number of words in it."""
+@dataclass(frozen=True, slots=True)
+class _Hits:
+    """How often each wanted term stands in a text, and the number of words in it."""
+
+    times: Mapping[str, int]
+    words: int
+
+
+def _wanted_in(text: str, wanted: Mapping[str, float], known: dict[str, tuple[str, ...]]) -> _Hits:
     counted = Counter(words(text))
-    hits: dict[str, int] = {}
+    times: dict[str, int] = {}
     for word, number in counted.items():
         terms = known.get(word)
         if terms is None:
             terms = known[word] = tuple(term for term in terms_of(word) if term in wanted)
         for term in terms:
-            hits[term] = hits.get(term, 0) + number
-    return hits, counted.total()
+            times[term] = times.get(term, 0) + number
+    return _Hits(times, counted.total())
 
 
-def _worth(hits: Sequence[Mapping[str, int]], wanted: Mapping[str, float]) -> dict[str, float]:
-    """Rarity of each term among the parts (BM25's idf)."""
-    having = Counter(term for each in hits for term in each)
-    return {
-        term: log(1 + (len(hits) - having[term] + 0.5) / (having[term] + 0.5)) for term in wanted
+def _bm25(counted: Sequence[Sequence[_Hits]], wanted: Mapping[str, float]) -> list[list[float]]:
+    """BM25 of each part for the wanted terms, all parts taken together."""
+    every = [hits for row in counted for hits in row]
+    having = Counter(term for hits in every for term in hits.times)
+    rarity = {
+        term: log(1 + (len(every) - having[term] + 0.5) / (having[term] + 0.5)) for term in wanted
     }
+    mean = sum(hits.words for hits in every) / max(len(every), 1) or 1.0
 
+    def score(hits: _Hits) -> float:
+        norm = _SATURATION * (1 - _LENGTH_SHARE + _LENGTH_SHARE * hits.words / mean)
+        return sum(
+            rarity[term] * times * (_SATURATION + 1) / (times + norm)
+            for term, times in hits.times.items()
+        )
 
-def _bm25(hits: Mapping[str, int], length: float, worth: Mapping[str, float]) -> float:
-    norm = _SATURATION * (1 - _LENGTH_SHARE + _LENGTH_SHARE * length)
-    return sum(
-        worth[term] * times * (_SATURATION + 1) / (times + norm) for term, times in hits.items()
-    )
+    return [[score(hits) for hits in row] for row in counted]

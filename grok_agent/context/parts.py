@@ -10,12 +10,11 @@ from grok_agent.context.tokens import count
 Lines = tuple[int, int]
 """First and last line of a part, 1-based and inclusive."""
 
-MIN_LINES = 12
-"""Definitions of fewer lines are not looked into."""
+MOST_CHARS_PER_TOKEN = 16
+"""A text of more characters a token is taken for too large without being counted."""
 
 _CHARS_PER_TOKEN = 4.0
 _TIGHTER = 0.7
-_HEAD_CHARS_PER_TOKEN = 16
 _ANYWHERE = 1_000  # the rank of a cut between any two lines
 
 
@@ -36,9 +35,9 @@ def cut(text: str, path: str, max_tokens: int) -> list[Lines]:
     lines = lines_of(text)
     if not lines:
         return []
-    if count(text) <= max_tokens:
+    if len(text) <= MOST_CHARS_PER_TOKEN * max_tokens and count(text) <= max_tokens:
         return [(1, len(lines))]
-    places = joints(text, path, MIN_LINES)
+    places = joints(text, path, 2)
     sizes = [len(line) for line in lines]
     found: list[Lines] = []
     waiting = [(1, len(lines), max_tokens * _CHARS_PER_TOKEN)]
@@ -101,7 +100,7 @@ def divide(
 def head(text: str, max_tokens: int) -> str:
     """A beginning of ``text`` of at most ``max_tokens``: the longest one of under 16 characters a
     token, to within a token."""
-    low, high = 0, min(len(text), _HEAD_CHARS_PER_TOKEN * max(max_tokens, 0))
+    low, high = 0, min(len(text), MOST_CHARS_PER_TOKEN * max(max_tokens, 0))
     if count(text[:high]) <= max_tokens:
         return text[:high]
     while high - low > 1:

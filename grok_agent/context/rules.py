@@ -8,7 +8,7 @@ from pathlib import Path
 
 from grok_agent.context.files import RepoFile, UnreadableFileError, read_text
 from grok_agent.context.pack_text import body_tokens, file_block, head_tokens, section
-from grok_agent.context.parts import head, lines_of
+from grok_agent.context.parts import MOST_CHARS_PER_TOKEN, head, lines_of
 from grok_agent.context.tokens import count
 
 NAMES = (
@@ -27,8 +27,6 @@ SUFFIXES = (".md", ".mdc")
 
 SECTION = "project_rules"
 MAX_FILE_BYTES = 4_000_000
-
-_CHARS_PER_TOKEN = 16  # no more of a file is looked at for each token of the budget
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +63,7 @@ def rules(repo_dir: Path | str, budget: int) -> Rules:
             continue
         seen.add(text)
         room = left - head_tokens(file.path)
-        start = text[: _CHARS_PER_TOKEN * max(room, 0)]
+        start = text[: MOST_CHARS_PER_TOKEN * max(room, 0)]
         body = text if start == text and body_tokens(text) <= room else _beginning(start, room)
         if not body:
             break
