@@ -19,10 +19,10 @@ from grok_agent.context.task_words import Task, read_task
 from grok_agent.errors import SettingsError
 
 READ_TOGETHER = 120
+READ_TOGETHER_BYTES = 20_000_000
 """So many of the best files compete part by part; further ones come only after them."""
 
 MAP_FILES = 60
-MAX_FILE_BYTES = 4_000_000
 MIN_LINES = 12  # definitions of fewer lines are not looked into
 PART_CHARS = 2_000
 JOINED_CHARS = 1_000
@@ -127,8 +127,13 @@ class _Reading:
             self._passed += choice.take(found, self._texts)
 
     def _next(self) -> Iterator[RankedText]:
-        start, self._place = self._place, self._place + READ_TOGETHER
-        for place, file in enumerate(self._files[start : self._place], start):
+        start, size = self._place, 0
+        while self._place < min(start + READ_TOGETHER, len(self._files)):
+            place, file = self._place, self._files[self._place]
+            size += file.size
+            if size > READ_TOGETHER_BYTES and place > start:
+                break
+            self._place += 1
             try:
                 text = read_text(self._root, file)
             except UnreadableFileError as error:
@@ -162,7 +167,7 @@ def _shown(
     shown: list[DatedFile] = []
     left_out: list[LeftOut] = []
     for path in order:
-        if reason := reason_against(by_path[path], named, MAX_FILE_BYTES):
+        if reason := reason_against(by_path[path], named):
             left_out.append(LeftOut(path, reason))
         else:
             shown.append(by_path[path])

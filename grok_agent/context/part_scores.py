@@ -27,6 +27,8 @@ BIAS = 0.5
 
 COST_POWER = 0.3
 SMALLEST_CHARS = 300
+MOST_CHARS = 20_000
+"""The words of longer parts, which are single lines, are looked at only so far."""
 
 _SATURATION = 1.5  # BM25's k1 (Robertson and Walker, 1994)
 _LENGTH_SHARE = 0.5  # BM25's b
@@ -95,7 +97,7 @@ def part_signals(files: Sequence[RankedText], wanted: Mapping[str, float]) -> li
     known: dict[str, tuple[str, ...]] = {}
     counted = [
         [
-            _wanted_in("".join(file.lines[first - 1 : last]), wanted, known)
+            _wanted_in("".join(file.lines[first - 1 : last])[:MOST_CHARS], wanted, known)
             for first, last in file.parts
         ]
         for file in files

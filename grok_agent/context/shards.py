@@ -21,7 +21,6 @@ from grok_agent.context.shard_parts import Part, PartSizes, part_text
 from grok_agent.context.spans import LeftOut
 from grok_agent.context.symbols import symbols_for
 from grok_agent.context.tokens import count
-from grok_agent.context.whole import MAX_FILE_BYTES
 from grok_agent.errors import SettingsError
 
 MIN_ROOM = 200
@@ -146,7 +145,7 @@ def shard_text(plan: ShardPlan, shard: Shard) -> tuple[str, list[LeftOut]]:
 
 
 def _is_read(file: DatedFile, left_out: list[LeftOut]) -> bool:
-    reason = reason_against(file, (), MAX_FILE_BYTES) or ("" if file.digest else "unreadable")
+    reason = reason_against(file, ()) or ("" if file.digest else "unreadable")
     if reason:
         left_out.append(LeftOut(file.path, reason))
     return not reason

@@ -11,8 +11,6 @@ from grok_agent.context.files import RepoFile, UnreadableFileError, read_text, w
 from grok_agent.context.pack_text import file_block
 from grok_agent.context.spans import LeftOut
 
-MAX_FILE_BYTES = 16_000_000
-
 _COUNTED_TOGETHER = 1_000_000  # characters
 
 
@@ -88,7 +86,7 @@ def _shown(
     for file in files:
         if passed_over and root / file.path in passed_over:
             continue
-        if reason := reason_against(file, named, MAX_FILE_BYTES):
+        if reason := reason_against(file, named):
             left_out.append(LeftOut(file.path, reason))
         else:
             yield file
