@@ -3,7 +3,9 @@
 import ast
 import re
 import warnings
+from bisect import bisect_right
 from dataclasses import dataclass
+from functools import cached_property
 
 from grok_agent.context.syntax import parse
 from grok_agent.errors import ToolError
@@ -89,7 +91,7 @@ class PythonModule:
         self._require_free(name, owners)
         places: set[int] = set()
         for each in self.scopes.occurrences:
-            if each.name == name.old and each.scope.resolve(name.old) in owners:
+            if each.name == name.old and each.meant in owners:
                 places.update(self._places(each.node, name.old))
         for attribute, scope in self.scopes.attributes:
             if attribute.attr == name.old and self.module_meant(attribute.value, scope) in known:
@@ -106,24 +108,40 @@ class PythonModule:
 
     def line_of(self, position: int) -> int:
         """The 1-based line of a character."""
-        return sum(start <= position for start in self._lines)
+        return bisect_right(self._lines, position)
 
     def role(self, position: int, old: str) -> str:
         """What the word ``old`` is at ``position``, where it may mean the symbol; else ""."""
         for attribute, _ in self.scopes.attributes:
             if attribute.attr == old and self._end(attribute) - len(old) == position:
                 return "an attribute of something unknown"
-        for node in ast.walk(self.tree):
-            if isinstance(node, ast.JoinedStr) or (
-                isinstance(node, ast.Constant) and isinstance(node.value, str | bytes)
-            ):
-                start, end = self._stretch(node)
-                if start <= position < end:
-                    return "in a string"
+        if any(start <= position < end for start, end in self._strings):
+            return "in a string"
         line = self.text[self._lines[self.line_of(position) - 1] : position]
         return "in a comment" if "#" in line else ""
 
     # Inside
+
+    @cached_property
+    def _strings(self) -> list[tuple[int, int]]:
+        return [
+            self._stretch(node)
+            for node in ast.walk(self.tree)
+            if isinstance(node, ast.JoinedStr)
+            or (isinstance(node, ast.Constant) and isinstance(node.value, str | bytes))
+        ]
+
+    @cached_property
+    def _formatted(self) -> list[ast.JoinedStr]:
+        """The f-strings that stand in no other one."""
+        found = [node for node in ast.walk(self.tree) if isinstance(node, ast.JoinedStr)]
+        inner = {id(each) for node in found for each in ast.walk(node) if each is not node}
+        return [node for node in found if id(node) not in inner]
+
+    def _identifiers(self, word: str) -> list[int]:
+        root = parse(self.text, "python")
+        found = root.find_all(kind="identifier") if root else []
+        return [node.range().start.index for node in found if node.text() == word]
 
     def _import_edits(
         self, each: Imported, name: Name, known: set[str], owners: list[Scope]
@@ -148,7 +166,7 @@ class PythonModule:
             if name.new in owner.bound or self._modules.child(self.id, name.new):
                 raise self._taken(name, None)
         for each in self.scopes.occurrences:
-            meant = each.scope.resolve(each.name)
+            meant = each.meant
             if each.name == name.old and meant in owners:
                 inner = each.scope.resolve(name.new)
                 if inner is not meant and meant in list(inner.chain()):
@@ -191,20 +209,15 @@ class PythonModule:
 
     def _in_formatted(self, places: set[int], old: str) -> set[int]:
         """``places``, right also in f-strings, where Python 3.11 gives wrong positions."""
-        root = None
-        for node in ast.walk(self.tree):
-            if not isinstance(node, ast.JoinedStr):
-                continue
+        identifiers: list[int] | None = None
+        for node in self._formatted:
             inner = [each for each in ast.walk(node) if _names(each, old)]
             if not inner:
                 continue
-            root = root or parse(self.text, "python")
-            start, end = self._start(node), self._end(node)
-            written = {
-                at
-                for each in (root.find_all(kind="identifier") if root else [])
-                if each.text() == old and start <= (at := each.range().start.index) < end
-            }
+            if identifiers is None:
+                identifiers = self._identifiers(old)
+            start, end = self._stretch(node)
+            written = {at for at in identifiers if start <= at < end}
             believed = {
                 self._end(each) - len(old) if isinstance(each, ast.Attribute) else self._start(each)
                 for each in inner

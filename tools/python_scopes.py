@@ -40,11 +40,23 @@ class Scope:
 
 @dataclass(frozen=True, eq=False)
 class Occurrence:
-    """A name that is used, bound or declared by ``node``."""
+    """A name that is used, bound or declared by ``node``.
+
+    ``early``: it is used before the scope, read from the top, binds it.
+    """
 
     name: str
     scope: Scope
     node: ast.AST
+    early: bool = False
+
+    @property
+    def meant(self) -> Scope:
+        """The scope whose variable this is. A class body finds outer names until it binds them."""
+        if not (self.early and self.scope.kind == "class" and self.name in self.scope.bound):
+            return self.scope.resolve(self.name)
+        outer = next(scope for scope in self.scope.chain() if scope.kind != "class")
+        return outer.resolve(self.name)
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +87,7 @@ class Scopes(ast.NodeVisitor):
 
     def _bind(self, name: str, node: ast.AST, scope: Scope | None = None) -> None:
         scope = scope or self._scope
-        owner = next(scope.chain()) if name not in scope.globals else self.module
+        owner = self.module if name in scope.globals else scope
         owner.bound.add(name)
         self.occurrences.append(Occurrence(name, scope, node))
 
@@ -92,9 +104,9 @@ class Scopes(ast.NodeVisitor):
 
     def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         """Bind the name here; the parameters and the body are a scope of their own."""
-        self._bind(node.name, node)
         self._each(*node.decorator_list, node.returns)
         self._function(node.args, *getattr(node, "type_params", []), *node.body)
+        self._bind(node.name, node)
 
     def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> None:
         """As :meth:`visit_FunctionDef`."""
@@ -116,9 +128,9 @@ class Scopes(ast.NodeVisitor):
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
         """Bind the name here; the body is a scope of its own, unseen by functions in it."""
-        self._bind(node.name, node)
         self._each(*node.decorator_list, *node.bases, *node.keywords)
         self._inside("class", *node.body)
+        self._bind(node.name, node)
 
     def _comprehension(
         self, node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
@@ -139,9 +151,26 @@ class Scopes(ast.NodeVisitor):
     def visit_Name(self, node: ast.Name) -> None:
         """Note a use, or bind."""
         if isinstance(node.ctx, ast.Load):
-            self.occurrences.append(Occurrence(node.id, self._scope, node))
+            early = node.id not in self._scope.bound
+            self.occurrences.append(Occurrence(node.id, self._scope, node, early))
         else:
             self._bind(node.id, node)
+
+    def visit_Assign(self, node: ast.Assign) -> None:
+        """The value comes first."""
+        self._each(node.value, *node.targets)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
+        """The value comes first."""
+        self._each(node.value, node.annotation, node.target)
+
+    def visit_For(self, node: ast.For | ast.AsyncFor) -> None:
+        """What is gone through comes first."""
+        self._each(node.iter, node.target, *node.body, *node.orelse)
+
+    def visit_AsyncFor(self, node: ast.AsyncFor) -> None:
+        """As :meth:`visit_For`."""
+        self.visit_For(node)
 
     def visit_Global(self, node: ast.Global) -> None:
         """Names of this scope that mean the module's variables."""

@@ -45,6 +45,11 @@ def plan_rename(workspace: Workspace, target: str, new_name: str, scope: Scope) 
     if found.language == "python":
         if keyword.iskeyword(new_name):
             raise ToolError(f"{new_name} is a Python keyword.", next_step="Choose another name.")
+        if new_name.startswith("__") and not new_name.endswith("__"):
+            raise ToolError(
+                f"{new_name} means something else inside of classes.",
+                next_step="Choose a name without two leading underscores.",
+            )
         return python.plan(module_id(found.path))
     return rename_identifiers(codes, found.language, name, new_name, scope)
 

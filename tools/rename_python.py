@@ -48,7 +48,7 @@ class PythonRename:
             scope = module.scopes.module
             for each in module.scopes.occurrences:
                 defines = not isinstance(getattr(each.node, "ctx", None), ast.Load)
-                if each.name == name and defines and each.scope.resolve(name) is scope:
+                if each.name == name and defines and each.meant is scope:
                     found.setdefault(module.id, path)
         return list(found.values())
 
