@@ -31,7 +31,7 @@ _UNUSED = 0.1
 _PRIVATE = 0.3
 _TEST = 0.1
 _NEXT_IN_FILE = 0.9  # each further signature of one file is worth less
-_WANTED = 2.0
+_WANTED = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +116,9 @@ class _Worth:
         worth = _BY_KIND.get(definition.kind, _OTHER_KIND) * (used + _UNUSED)
         if name.startswith("_"):
             worth *= _PRIVATE
-        if self.wanted and any(term in self.wanted for term in parts(name)):
-            worth = (worth + _UNUSED) * _WANTED
-        return worth
+        words = parts(name)
+        share = sum(term in self.wanted for term in words) / max(len(words), 1)
+        return worth + share * (worth + _WANTED)
 
 
 @dataclass(frozen=True, slots=True)
