@@ -173,6 +173,10 @@ HEAD, RENAMED = "def load(): pass\n", "def read(): pass\n"
             "@read\nclass B(read, m=read): x: read = read\n",
         ),
         ("def f():\n    load = 1\n    def g(): nonlocal load; load = 2\n",) * 2,
+        (
+            "def f(x: 'list[load]') -> 'm.load': y: Literal['load'] = 'load'\n",
+            "def f(x: 'list[read]') -> 'm.load': y: Literal['load'] = 'load'\n",
+        ),
         ("lambda load: load; del load\n", "lambda load: load; del read\n"),
     ],
 )

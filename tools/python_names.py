@@ -97,6 +97,7 @@ class PythonModule:
             if attribute.attr == name.old and self.module_meant(attribute.value, scope) in known:
                 places.add(self._end(attribute) - len(name.old))
         places = self._in_formatted(places, name.old)
+        places |= self._in_quotes(name.old, owners)
         places |= self._in_all(name.old) if self.scopes.module in owners else set()
         edits = {(at, at + len(name.old)): name.new for at in places}
         for imported in self.scopes.imports:
@@ -230,6 +231,15 @@ class PythonModule:
             places = (places - believed) | written
         return places
 
+    def _in_quotes(self, old: str, owners: list[Scope]) -> set[int]:
+        """Where annotations in quotes use the name."""
+        places: set[int] = set()
+        for node, scope in self.scopes.quoted:
+            if scope.resolve(old) in owners and _uses(node.value, old):
+                found = self._words(old, *self._stretch(node))
+                places |= {m.start() for m in found if self.text[m.start() - 1] != "."}
+        return places
+
     def _in_all(self, old: str) -> set[int]:
         """Where ``__all__`` lists the name: these strings are names of the module."""
         places = set()
@@ -267,3 +277,11 @@ def _names(node: ast.AST, old: str) -> bool:
     return (isinstance(node, ast.Name) and node.id == old) or (
         isinstance(node, ast.arg | ast.keyword) and node.arg == old
     )
+
+
+def _uses(annotation: object, old: str) -> bool:
+    try:
+        tree = ast.parse(str(annotation).strip(), mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return any(isinstance(node, ast.Name) and node.id == old for node in ast.walk(tree))

@@ -76,13 +76,14 @@ class Imported:
 
 
 class Scopes(ast.NodeVisitor):
-    """All scopes, names, imports and attributes of one module."""
+    """All scopes, names, imports, attributes and quoted annotations of one module."""
 
     def __init__(self, tree: ast.Module) -> None:
         self.module = self._scope = Scope("module")
         self.occurrences: list[Occurrence] = []
         self.imports: list[Imported] = []
         self.attributes: list[tuple[ast.Attribute, Scope]] = []
+        self.quoted: list[tuple[ast.Constant, Scope]] = []
         self.generic_visit(tree)
 
     def _bind(self, name: str, node: ast.AST, scope: Scope | None = None) -> None:
@@ -104,7 +105,8 @@ class Scopes(ast.NodeVisitor):
 
     def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         """Bind the name here; the parameters and the body are a scope of their own."""
-        self._each(*node.decorator_list, node.returns)
+        self._each(*node.decorator_list)
+        self._annotation(node.returns)
         self._function(node.args, *getattr(node, "type_params", []), *node.body)
         self._bind(node.name, node)
 
@@ -119,7 +121,9 @@ class Scopes(ast.NodeVisitor):
     def _function(self, args: ast.arguments, *body: ast.AST) -> None:
         every = [*args.posonlyargs, *args.args, args.vararg, *args.kwonlyargs, args.kwarg]
         named = [arg for arg in every if arg]
-        self._each(*args.defaults, *args.kw_defaults, *(arg.annotation for arg in named))
+        self._each(*args.defaults, *args.kw_defaults)
+        for arg in named:
+            self._annotation(arg.annotation)
         outer, self._scope = self._scope, Scope("function", self._scope)
         for arg in named:
             self._bind(arg.arg, arg)
@@ -162,7 +166,19 @@ class Scopes(ast.NodeVisitor):
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
         """The value comes first."""
-        self._each(node.value, node.annotation, node.target)
+        self._each(node.value)
+        self._annotation(node.annotation)
+        self._each(node.target)
+
+    def _annotation(self, node: ast.expr | None) -> None:
+        self._each(node)
+        waiting: list[ast.AST] = [node] if node else []
+        while waiting:
+            each = waiting.pop()
+            if isinstance(each, ast.Constant) and isinstance(each.value, str):
+                self.quoted.append((each, self._scope))
+            elif not (isinstance(each, ast.Subscript) and _is_literal(each.value)):
+                waiting += ast.iter_child_nodes(each)
 
     def visit_For(self, node: ast.For | ast.AsyncFor) -> None:
         """What is gone through comes first."""
@@ -225,3 +241,9 @@ class Scopes(ast.NodeVisitor):
         if node.rest:
             self._bind(node.rest, node)
         self.generic_visit(node)
+
+
+def _is_literal(node: ast.expr) -> bool:
+    """Whether strings in the brackets of ``node`` are values, not types."""
+    name = node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+    return name in ("Literal", "Annotated")
