@@ -5,6 +5,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,31 +39,28 @@ def a_prompt(title: str = "Rain", *, en: str = "auburn hair", zh: str = "赤褐�
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """The address of a PostgreSQL server of our own, reached by a socket in a folder."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb")) or [
         Path(shutil.which("initdb") or "")
     ]
     if not found[-1].is_file():
         pytest.skip("PostgreSQL is not installed")
-    folder = tmp_path_factory.mktemp("pg")
-    as_user: list[str] = []
-    if os.geteuid() == 0:  # the server refuses to run as root
-        as_user = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
-        os.chown(folder, 65534, 65534)
-        for parent in folder.parents:
-            if str(parent) in ("/", "/tmp"):
-                break
-            parent.chmod(parent.stat().st_mode | 0o055)
-    data = folder / "data"
-    initdb = [str(found[-1]), "-D", str(data), "-U", "grok", "-A", "trust", "--no-sync"]
-    subprocess.run([*as_user, *initdb, "-E", "UTF8"], check=True, capture_output=True)
-    server = [str(found[-1].with_name("pg_ctl")), "-D", str(data), "-w", "-s"]
-    options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
-    log = folder / "log"
-    subprocess.run([*as_user, *server, "-l", str(log), "-o", options, "start"], check=True)
-    yield f"postgresql://grok@/postgres?host={folder}"
-    subprocess.run([*as_user, *server, "-m", "immediate", "stop"], check=True)
+    # pytest's own temporary folders are closed to other users, and the server refuses root.
+    with tempfile.TemporaryDirectory(prefix="grok-pg-") as name:
+        folder = Path(name)
+        as_user: list[str] = []
+        if os.geteuid() == 0:
+            as_user = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
+            os.chown(folder, 65534, 65534)
+        data = folder / "data"
+        initdb = [str(found[-1]), "-D", str(data), "-U", "grok", "-A", "trust", "--no-sync"]
+        subprocess.run([*as_user, *initdb, "-E", "UTF8"], check=True, capture_output=True)
+        server = [*as_user, str(found[-1].with_name("pg_ctl")), "-D", str(data), "-w", "-s"]
+        options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
+        subprocess.run([*server, "-l", str(folder / "log"), "-o", options, "start"], check=True)
+        yield f"postgresql://grok@/postgres?host={folder}"
+        subprocess.run([*server, "-m", "immediate", "stop"], check=True)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
