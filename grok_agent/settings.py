@@ -1,5 +1,5 @@
 """Where the gateway is, which key and model to use, and the limits: the one reader of the
-environment and of ``.env``."""
+environment and of ``.env``, but for the place of caches (:mod:`grok_agent.folders`)."""
 
 import os
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
-from platformdirs import user_cache_path, user_state_path
+from platformdirs import user_state_path
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from grok_agent.errors import MissingKeyError, SettingsError
@@ -132,15 +132,6 @@ class Settings(BaseModel):
                 " or add --offline to use the embedded gateway.",
             )
         return self.api_key.get_secret_value().strip()
-
-
-def cache_folder() -> Path:
-    """The folder of what can be worked out again: GROK_CACHE_DIR, else the user's cache folder.
-
-    It is not read from ``.env``: a file in somebody else's repository does not say where to write.
-    """
-    given = os.environ.get("GROK_CACHE_DIR", "").strip()
-    return Path(given) if given else user_cache_path("grok-agent", appauthor=False)
 
 
 def _pick(source: Mapping[str, str | None]) -> dict[str, str]:

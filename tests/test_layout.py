@@ -13,7 +13,7 @@ SOURCES = {"grok_agent": ROOT / "grok_agent", "grok_agent.tools": ROOT / "tools"
 SOURCES["grok_agent.graphs"] = ROOT / "graphs"
 
 FLOORS = (
-    ("errors", "settings", "profile"),
+    ("errors", "folders", "settings", "profile"),
     ("gateway", "chat_model"),
     ("context", "vision", "prompts", "journal", "library"),
     ("tools",),

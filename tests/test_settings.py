@@ -8,7 +8,7 @@ from platformdirs import user_cache_path
 
 from grok_agent import Settings, SettingsError
 from grok_agent.errors import MissingKeyError
-from grok_agent.settings import cache_folder
+from grok_agent.folders import cache_folder
 
 
 def test_defaults_are_xai_and_grok_build() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from grok_agent.context import symbols as symbols_module
 from grok_agent.context.files import DatedFile, snapshot
 from grok_agent.context.symbols import Symbols, language_of, symbols_for, symbols_of
-from grok_agent.settings import cache_folder
+from grok_agent.folders import cache_folder
 
 SUFFIXES = (
     *("py", "js", "ts", "tsx", "go", "rs", "java", "c", "cpp", "rb", "php", "cs", "kt"),

@@ -12,8 +12,8 @@ from pathlib import Path
 from zlib import crc32
 
 from grok_agent.errors import SettingsError
+from grok_agent.folders import cache_folder
 from grok_agent.gateway.sqlite_file import Kind, SqliteFile
-from grok_agent.settings import cache_folder
 
 BUSY_S = 2.0
 MAX_BYTES = 512 << 20

@@ -14,7 +14,7 @@ from grok_agent.context.file_terms import file_documents
 from grok_agent.context.files import DatedFile, snapshot
 from grok_agent.context.term_index import Posting, Stored, TermIndex
 from grok_agent.errors import SettingsError
-from grok_agent.settings import cache_folder
+from grok_agent.folders import cache_folder
 
 FORM = 1
 """Grows when files or messages are taken apart otherwise than before."""

@@ -15,9 +15,9 @@ from typing import NamedTuple, cast
 
 from grok_agent.context.file_kinds import Kind
 from grok_agent.errors import SettingsError
+from grok_agent.folders import cache_folder
 from grok_agent.gateway.sqlite_file import Kind as FileKind
 from grok_agent.gateway.sqlite_file import SqliteFile
-from grok_agent.settings import cache_folder
 
 _RULES = 2
 """Grows when ``classify`` or ``encoding_of`` judge otherwise than before."""
