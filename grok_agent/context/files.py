@@ -98,10 +98,10 @@ def read_text(root: Path, file: RepoFile) -> str:
     if file.size > MAX_TEXT_BYTES:
         raise UnreadableFileError(file.path, "too large")
     try:
-        descriptor = os.open(Path(root) / file.path, _FLAGS)
+        descriptor = os.open(f"{root}/{file.path}", _FLAGS)
         try:
             before = os.fstat(descriptor)
-            data = b"".join(_chunks(descriptor, file.size + 1))
+            data = b"".join(_chunks(descriptor, file.size))
             after = os.fstat(descriptor)
         finally:
             os.close(descriptor)

@@ -44,8 +44,9 @@ def write_whole(
     """
     root = Path(repo_dir).resolve()
     left_out: list[LeftOut] = []
-    passed_over = {path.resolve() for path in except_for}
-    shown = _shown(root, walk(root), named, passed_over, left_out)
+    passed_over = {str(path.resolve()) for path in except_for}
+    files = (file for file in walk(root) if f"{root}/{file.path}" not in passed_over)
+    shown = _shown(files, named, left_out)
     if not exact:
         return _written(_blocks(root, shown, left_out), write, None, left_out)
     with closing(BlockTokens()) as tokens:
@@ -77,15 +78,9 @@ def _written(
 
 
 def _shown(
-    root: Path,
-    files: Iterable[RepoFile],
-    named: Sequence[str],
-    passed_over: set[Path],
-    left_out: list[LeftOut],
+    files: Iterable[RepoFile], named: Sequence[str], left_out: list[LeftOut]
 ) -> Iterator[RepoFile]:
     for file in files:
-        if passed_over and root / file.path in passed_over:
-            continue
         if reason := reason_against(file, named):
             left_out.append(LeftOut(file.path, reason))
         else:
