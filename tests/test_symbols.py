@@ -115,6 +115,20 @@ describe("it", () => { const local = 1; function helper() {} });
     assert signatures[7] == "export const arrow = async <T,>(a: T): Promise<T>"
 
 
+def test_signatures_stand_on_one_line() -> None:
+    def signature(path: str, text: str) -> str:
+        return symbols_of(path, text).definitions[0].signature
+
+    assert signature("a.ts", "export const f = (a) => {\n}") == "export const f = (a)"
+    assert (
+        signature("a.py", "def f(\n    a: int,\n) -> str:\n    pass") == "def f( a: int, ) -> str"
+    )
+    assert signature("a.java", '@A("x") class B<T> {}') == "class B<T>"
+    assert signature("a.py", f"def f({'a, ' * 200}): pass")[-4:] == ", a…"
+    assert signature("a.py", "x = x(1)\n") == "x = x(1)"
+    assert symbols_of("a.py", "x = x(1)\n").definitions[0].kind == "variable"
+
+
 LANGUAGES = {
     "a.jsx": (
         "class A extends B {\n  render() { return <b/>; }\n}\nconst B = () => <A/>;\n",
@@ -337,7 +351,8 @@ HOSTILE = {
     "open comments": "".join(f"/* a{n}\n" for n in range(5_000)),
     "continued lines": "\\\n" * 20_000,
     "a long line": "def f(a,b){return a+b};function g(){};class A{};" * 2_000,
-    "NUL bytes": "\0" * 100_000,
+    "NUL bytes": "".join(f"\0\0 a{n}\n" for n in range(20_000)),
+    "markup": "".join(f"<a> a{n}\n" for n in range(5_000)),
     "lone surrogates": "def f\ud800(): pass\n\udfff" * 1000,
     "carriage returns": "def f(): pass\r" * 1000,
     "blanks": " " * 60_000 + "\t\n" * 20_000,
@@ -457,9 +472,11 @@ def test_the_same_content_in_another_language(repository: Path) -> None:
 def test_files_that_vanished_or_changed_are_left_out(repository: Path) -> None:
     files = snapshot(repository)
     (repository / "sur.py").unlink()
+    (repository / "same.py").unlink()
     stale = tuple(replace(file, mtime_ns=file.mtime_ns + 1) for file in files)
     assert names(repository, stale) == {}
-    assert sorted(names(repository, files)) == ["a.py", "same.py"]
+    assert names(repository, files)["a.py"] == ["first"]
+    assert "sur.py" not in names(repository, files)
 
 
 def test_damaged_rows_are_worked_out_again(repository: Path) -> None:

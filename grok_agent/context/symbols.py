@@ -5,7 +5,7 @@ find what they can.
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -56,25 +56,29 @@ def symbols_for(root: str | os.PathLike[str], files: Iterable[DatedFile]) -> dic
     changed since they were listed.
     """
     keyed = [
-        (file, f"{language}:{file.digest}")
+        (f"{language}:{file.digest}", file)
         for file in files
         if file.digest and (language := language_of(file.path))
     ]
     cache = ContentCache("symbols", FORM)
-    known = _decoded(cache.get_many(key for _, key in keyed))
-    missing = iter({key: file for file, key in keyed if key not in known}.items())
-    while batch := dict(islice(missing, _BATCH)):
-        fresh = dict(_read(Path(root), batch))
+    known = _decoded(cache.get_many(key for key, _ in keyed))
+    missing = iter([(key, file) for key, file in keyed if key not in known])
+    while batch := list(islice(missing, _BATCH)):
+        fresh = _read(Path(root), batch)
         cache.put_many({key: to_bytes(symbols) for key, symbols in fresh.items()})
         known |= fresh
     cache.close()
-    return {file.path: known[key] for file, key in keyed if key in known}
+    return {file.path: known[key] for key, file in keyed if key in known}
 
 
-def _read(root: Path, files: Mapping[str, DatedFile]) -> Iterator[tuple[str, Symbols]]:
-    for key, file in files.items():
-        with suppress(UnreadableFileError):
-            yield key, symbols_of(file.path, read_text(root, file))
+def _read(root: Path, files: Iterable[tuple[str, DatedFile]]) -> dict[str, Symbols]:
+    """What the files say, by key; of several with the same content one is read."""
+    found: dict[str, Symbols] = {}
+    for key, file in files:
+        if key not in found:
+            with suppress(UnreadableFileError):
+                found[key] = symbols_of(file.path, read_text(root, file))
+    return found
 
 
 def _decoded(values: Mapping[str, bytes]) -> dict[str, Symbols]:

@@ -15,33 +15,49 @@ LANGUAGES = frozenset(
 """Those that have a grammar here."""
 
 MAX_CHARS = 1_000_000
+MAX_CHARS_OF = {"lua": 50_000, "scala": 50_000}
+"""Less where the parser takes quadratic time for a text that is another language after all."""
+
 MAX_LINE_CHARS = 50_000
-MAX_REPEATED_LINES = 50
-FEW_LINES = 1_000
 MAX_DEPTH = 200
 MAX_UNCLOSED = 2_000
-MAX_UNCLOSED_COMMENTS = 200
-MAX_CHARS_OF = {"lua": 50_000, "scala": 50_000}
-"""Languages whose parser takes quadratic time where the text is another language after all."""
+"""Brackets inside each other, and those without a partner."""
 
+MAX_STRANGE = 200
+"""NUL bytes, lines that begin with a tag, comments without an end."""
+
+MANY_LINES, MAX_REPEATED = 1_000, 50
+"""From so many lines on, each may stand there so often on average."""
+
+_WITH_MARKUP = frozenset({"javascript", "php", "tsx", "typescript"})
 _PAIRS = (b"()", b"[]", b"{}", b"<>")
 
 
 def parse(text: str, language: str) -> "SgNode | None":
     """The root of the syntax tree of ``text``; None where it has to be read without one.
 
-    That is a language without a grammar, or a text that is too long, too deeply nested or in too
-    long lines (minified code). The parser is C code that cannot be stopped, and such texts cost it
-    minutes or gigabytes. Positions in the tree are characters of ``text``.
+    That is a language without a grammar, or a text that is too long, too deeply nested, in too long
+    lines (minified code) or no code at all. The parser is C code that cannot be stopped, and such
+    texts cost it minutes or gigabytes. Positions in the tree are characters of ``text``.
     """
     if language not in LANGUAGES or len(text) > MAX_CHARS_OF.get(language, MAX_CHARS):
         return None
     data = text.encode("utf-8", "replace")
-    if _has_odd_lines(data) or _is_deeply_nested(data) or _has_unclosed_comments(data):
+    if _is_no_code(data, language) or _has_odd_lines(data) or _is_deeply_nested(data):
         return None
     from ast_grep_py import SgRoot
 
     return SgRoot(data.decode(), language).root()
+
+
+def _is_no_code(data: bytes, language: str) -> bool:
+    """Whether there are NUL bytes, lines of markup, or comments without an end in numbers.
+
+    For each comment without an end the parser reads all the rest.
+    """
+    markup = 0 if language in _WITH_MARKUP else data.count(b"\n<")
+    comments = data.count(b"/*", data.rfind(b"*/") + 1)
+    return max(data.count(b"\0"), markup, comments) > MAX_STRANGE
 
 
 def _has_odd_lines(data: bytes) -> bool:
@@ -49,12 +65,7 @@ def _has_odd_lines(data: bytes) -> bool:
     lines = data.split(b"\n")
     if max(map(len, lines)) > MAX_LINE_CHARS:
         return True
-    return len(lines) > FEW_LINES and len(set(lines)) * MAX_REPEATED_LINES < len(lines)
-
-
-def _has_unclosed_comments(data: bytes) -> bool:
-    """Whether there are many comments without an end, for each of which all the rest is read."""
-    return data.count(b"/*", data.rfind(b"*/") + 1) > MAX_UNCLOSED_COMMENTS
+    return len(lines) > MANY_LINES and len(set(lines)) * MAX_REPEATED < len(lines)
 
 
 def _is_deeply_nested(data: bytes) -> bool:

@@ -134,8 +134,9 @@ class _Reader:
         stop = min(body.range().start.index if body else end, start + _HEAD_CHARS)
         if attributes := _ATTRIBUTES.match(text, start, stop):
             start = attributes.end()
-        line_start = text.rfind("\n", max(0, start - _BEFORE_CHARS), start) + 1
-        if line_start and _MODIFIERS.fullmatch(text, line_start, start):
+        nearest = max(0, start - _BEFORE_CHARS)
+        line_start = text.rfind("\n", nearest, start) + 1
+        if (line_start or not nearest) and _MODIFIERS.fullmatch(text, line_start, start):
             start = line_start
         head = text[start:stop] if body else _first_statement(text[start:stop])
         line = _BEFORE_BODY.sub("", " ".join(head.split()))
@@ -144,8 +145,9 @@ class _Reader:
     def _better_kind(self, kind: DefinitionKind, signature: str, name: Name) -> DefinitionKind:
         if kind == "function" and (name[1] or (self._open and self._open[-1].kind in _OWNERS)):
             return "method"
-        if kind == "variable" and (f"{name[0]}(" in signature or f"{name[0]} (" in signature):
-            return "prototype"
+        if kind == "variable" and self._language in ("c", "cpp"):
+            declared = signature.partition("=")[0]
+            return "prototype" if f"{name[0]}(" in declared.replace(" (", "(") else kind
         if self._grammar.words and kind in ("class", "constant", "type"):
             for word in _WORD.findall(signature):
                 if word in self._grammar.words:
