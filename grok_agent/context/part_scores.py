@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import exp, log, log1p
+from math import log, log1p
 
 from grok_agent.context.file_kinds import Kind
 from grok_agent.context.parts import Lines
@@ -23,9 +23,7 @@ WEIGHTS: Mapping[str, float] = {
 """Learned by benchmarks/fit_pack.py, but for ``aside``: commits that only change tests or docs are
 no cases there, and would teach to leave both out."""
 
-BIAS = 0.5
-
-COST_POWER = 0.3
+SIZE_WEIGHT = -0.5
 SMALLEST_CHARS = 300
 MOST_CHARS = 20_000
 """The words of longer parts, which are single lines, are looked at only so far."""
@@ -74,14 +72,13 @@ class PartSignals:
 def candidates(files: Sequence[RankedText], wanted: Mapping[str, float]) -> list[Candidate]:
     """The parts of ``files``, best first, for a task whose terms weigh ``wanted``.
 
-    The score estimates how likely a part is needed (a logistic model), divided by a power of its
-    size, so that of two parts as likely the smaller comes first.
+    The score is the logarithm of the odds that a part is needed (a logistic model), less half the
+    logarithm of its size, so that of two parts as likely the smaller comes first.
     """
     found = []
     for order, part in enumerate(part_signals(files, wanted)):
-        likely = BIAS + sum(WEIGHTS[name] * value for name, value in part.values.items())
-        size = max(part.characters, SMALLEST_CHARS)
-        score = 1 / (1 + exp(-max(likely, -500.0))) / size**COST_POWER
+        score = sum(WEIGHTS[name] * value for name, value in part.values.items())
+        score += SIZE_WEIGHT * log(max(part.characters, SMALLEST_CHARS))
         found.append((-score, order, Candidate(part.span, score)))
     return [candidate for *_, candidate in sorted(found, key=lambda row: row[:2])]
 
