@@ -1,6 +1,8 @@
 """`grok-agent pack` and `grok-agent map`, and the map itself, as a person runs them."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -61,7 +63,7 @@ def test_a_task_and_a_budget_choose(repo: Path) -> None:
     assert done.exit_code == 0
     assert 0 < count(done.stdout) <= 120
     assert " of 120 tokens" in done.stderr
-    assert "package-lock.json: lock file" in done.stderr
+    assert "lock file: package-lock.json" in done.stderr
     assert "   1 shop/" in done.stderr
 
 
@@ -88,6 +90,7 @@ def test_a_dry_run_counts_and_writes_nothing(repo: Path, tmp_path: Path) -> None
         (("pack", "--repo", "nowhere"), "nowhere"),
         (("pack", "--repo", ".", "--out", "no/such/folder/a.txt"), "a folder that exists"),
         (("pack", "--repo", ".", "--json"), "Add --out FILE"),
+        (("map", "--repo", "nowhere"), "nowhere"),
     ],
 )
 def test_what_cannot_be_done_is_said(arguments: tuple[str, ...], said: str) -> None:
@@ -102,6 +105,18 @@ def test_a_file_that_cannot_be_replaced_stays(repo: Path, tmp_path: Path) -> Non
     done = run("pack", "--repo", str(repo), "--out", str(out))
     assert done.exit_code == 2
     assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "repo"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device here")
+def test_a_full_disk_is_said(repo: Path) -> None:
+    done = run("pack", "--repo", str(repo), "--out", "/dev/full/a.txt")
+    assert done.exit_code == 2
+    command = [sys.executable, "-m", "grok_agent", "pack", "--repo", str(repo)]
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert ended.returncode == 2
+    assert b"has room" in ended.stderr
+    assert b"Traceback" not in ended.stderr
 
 
 def test_a_map_lists_signatures_within_its_budget(repo: Path) -> None:

@@ -4,7 +4,6 @@ import json
 import os
 import sys
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 DEFAULT_BUDGET = 32_000
 
 _CHARACTERS_PER_TOKEN = 3.5
-_SHOWN_LEFT_OUT = 200
+_SHOWN_FOR_EACH_REASON = 8
 
 
 def pack_for_task(
@@ -43,9 +42,9 @@ def pack_for_task(
         f"{len({span.path for span in packed.spans}):,} files in part or whole,"
         f" {packed.tokens:,} of {most:,} tokens"
     )
-    _tell_left_out(packed.left_out, explain)
     if explain:
         _tell_why(packed)
+    _tell_left_out(packed.left_out, explain)
     if as_json:
         text = {} if out or dry_run else {"text": packed.text}
         print(json.dumps({**_facts(packed), **text, "out": str(out) if out else None}))
@@ -114,17 +113,17 @@ def _tell(line: str) -> None:
 
 
 def _tell_left_out(left_out: Iterable[LeftOut], explain: bool) -> None:
-    left_out = list(left_out)
-    reasons = Counter(each.reason for each in left_out)
+    by_reason: dict[str, list[str]] = {}
+    for each in left_out:
+        by_reason.setdefault(each.reason, []).append(each.path)
+    reasons = sorted(by_reason.items(), key=lambda item: -len(item[1]))
     if reasons:
-        said = ", ".join(f"{number:,} {reason}" for reason, number in reasons.most_common())
+        said = ", ".join(f"{len(paths):,} {reason}" for reason, paths in reasons)
         _tell(f"left out: {said}")
-    if explain:
-        named = [each for each in left_out if each.reason != "no room"]
-        for each in named[:_SHOWN_LEFT_OUT]:
-            _tell(f"  {each.path}: {each.reason}")
-        if len(named) > _SHOWN_LEFT_OUT:
-            _tell(f"  ... and {len(named) - _SHOWN_LEFT_OUT:,} more")
+    for reason, paths in reasons if explain else ():
+        more = len(paths) - _SHOWN_FOR_EACH_REASON
+        named = paths[:_SHOWN_FOR_EACH_REASON] + ([f"... and {more:,} more"] if more > 0 else [])
+        _tell(f"  {reason}: {', '.join(named)}")
 
 
 def _tell_why(packed: "Pack") -> None:
@@ -133,12 +132,22 @@ def _tell_why(packed: "Pack") -> None:
         lines = sorted(
             (span.first_line, span.last_line) for span in packed.spans if span.path == ranked.path
         )
-        places = ", ".join(f"{first}-{last}" for first, last in lines)
+        places = ", ".join(f"{first}-{last}" for first, last in _joined(lines))
         reasons = "; ".join(
             f"{each.signal}{f' ({each.words})' if each.words else ''} {each.weight:+.2f}"
             for each in ranked.reasons[:4]
         )
         _tell(f"{number:4} {ranked.path}:{places}{f'  [{reasons}]' if reasons else ''}")
+
+
+def _joined(lines: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Sorted spans, neighbours joined."""
+    found: list[tuple[int, int]] = []
+    for first, last in lines:
+        if found and found[-1][1] + 1 == first:
+            first, _ = found.pop()
+        found.append((first, last))
+    return found
 
 
 @contextmanager
@@ -147,24 +156,33 @@ def _output(out: Path | None, *, discard: bool = False) -> Iterator[Callable[[st
     if discard:
         yield lambda text: None
     elif out is None:
-        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
-        write = sys.stdout.write
-        yield (lambda text: write(printable(text))) if sys.stdout.isatty() else write
-        sys.stdout.flush()
+        with _refusing("Standard output"):
+            sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
+            write = sys.stdout.write
+            yield (lambda text: write(printable(text))) if sys.stdout.isatty() else write
+            sys.stdout.flush()
     else:
-        with _file_that_appears_whole(out) as write_to_file:
+        with _refusing(str(out)), _file_that_appears_whole(out) as write_to_file:
             yield write_to_file
 
 
 @contextmanager
-def _file_that_appears_whole(out: Path) -> Iterator[Callable[[str], object]]:
+def _refusing(name: str) -> Iterator[None]:
+    """Turn a full disk and the like into an error that says what to do."""
     try:
-        descriptor, name = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name[:100]}.")
+        yield
+    except BrokenPipeError:
+        raise
     except OSError as error:
         raise SettingsError(
-            f"{out} cannot be written: {error.strerror}.",
-            next_step="Name a file in a folder that exists and may be written.",
+            f"{name} cannot be written: {error.strerror}.",
+            next_step="Give --out FILE in a folder that exists, may be written and has room.",
         ) from None
+
+
+@contextmanager
+def _file_that_appears_whole(out: Path) -> Iterator[Callable[[str], object]]:
+    descriptor, name = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name[:100]}.")
     try:
         with os.fdopen(
             descriptor, "w", encoding="utf-8", errors="backslashreplace", newline=""
@@ -172,11 +190,6 @@ def _file_that_appears_whole(out: Path) -> Iterator[Callable[[str], object]]:
             yield file.write
         Path(name).chmod(0o666 & ~_umask())
         Path(name).replace(out)
-    except OSError as error:
-        raise SettingsError(
-            f"{out} cannot be written: {error.strerror}.",
-            next_step="Name a file, and see that the disk has room.",
-        ) from None
     finally:
         with suppress(OSError):
             Path(name).unlink()
