@@ -93,4 +93,4 @@ def refined(language: str, text: str) -> str:
 
     A header named ``.h`` holds C or C++.
     """
-    return "cpp" if language == "c" and _CPP.search(text) else language
+    return "cpp" if language == "c" and _CPP.search(text, 0, 100_000) else language
