@@ -1,6 +1,6 @@
 """Takes parts in order of their worth until a budget of tokens is used up."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from grok_agent.context.pack_text import MORE, body_tokens, file_block, head_tokens
@@ -50,34 +50,29 @@ class Choice:
         lines = sum(last - first + 1 for at, first, last in self.spans if at == path)
         return path in self._texts and lines == len(self._texts[path])
 
-    def take(
-        self, candidates: Iterable[Candidate], texts: Mapping[str, Sequence[str]]
-    ) -> list[Candidate]:
-        """Take each candidate that fits, in their order, and give back the others.
-
-        ``texts`` holds the lines of their files.
-        """
+    def take(self, candidates: Iterable[Candidate]) -> list[Candidate]:
+        """Take each candidate that fits, in their order, and give back the others."""
         left = self.room
         passed: list[Candidate] = []
         changed: set[str] = set()
         for each in candidates:
-            cost = self._cost(each, texts[each.path], left) if left >= _LEAST_ROOM else left + 1
+            cost = self._cost(each, left) if left >= _LEAST_ROOM else left + 1
             if cost > left:
                 passed.append(each)
                 continue
             left -= cost
-            changed.add(each.path)
-            self._texts[each.path] = texts[each.path]
+            changed.add(each.span.path)
+            self._texts[each.span.path] = each.lines
             self._order.append(each.span)
         self._settle(changed)
         while self.tokens > self.budget:
             self._settle({self._order.pop().path})
         return passed
 
-    def _cost(self, each: Candidate, lines: Sequence[str], left: int) -> int:
+    def _cost(self, each: Candidate, left: int) -> int:
         """Tokens of a part that is not joined to its neighbours, an upper bound for nearly all."""
-        body, _ = _body(lines, each.span)
-        around = MORE if each.path in self._texts else head_tokens(each.path)
+        body, _ = _body(each.lines, each.span)
+        around = MORE if each.span.path in self._texts else head_tokens(each.span.path)
         if len(body) > _MOST_CHARS_PER_TOKEN * left:
             return left + 1
         return around + body_tokens(body)

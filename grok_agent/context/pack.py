@@ -1,33 +1,23 @@
 """A context for a task, within a budget: rules, a map, and the parts of files that matter most."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from grok_agent.context.choice import Choice
 from grok_agent.context.eligible import reason_against
-from grok_agent.context.files import DatedFile, UnreadableFileError, read_text, snapshot
-from grok_agent.context.joints import joints
-from grok_agent.context.part_scores import Candidate, RankedText, candidates
-from grok_agent.context.parts import Lines, divide, lines_of
+from grok_agent.context.files import DatedFile, snapshot
+from grok_agent.context.part_scores import Candidate, candidates
 from grok_agent.context.rank import Ranked, rank
+from grok_agent.context.ranked_texts import RankedTexts
 from grok_agent.context.repo_map import RepoMap, map_of
 from grok_agent.context.rules import rules
 from grok_agent.context.spans import LeftOut, Span
 from grok_agent.context.task_words import Task, read_task
 from grok_agent.errors import SettingsError
 
-READ_TOGETHER = 120
-READ_TOGETHER_BYTES = 20_000_000
-"""So many of the best files compete part by part; further ones come only after them."""
-
 MAP_FILES = 60
-MIN_LINES = 12  # definitions of fewer lines are not looked into
-PART_CHARS = 2_000
-JOINED_CHARS = 1_000
-HARD_CHARS = 6_000
-"""Parts are about ``PART_CHARS`` long; a single statement is cut only above ``HARD_CHARS``."""
 
 RULES_SHARE, MAX_RULES_TOKENS = 0.1, 2_000
 MAP_SHARE, MAX_MAP_TOKENS = 0.05, 4_000
@@ -79,18 +69,17 @@ def pack(repo_dir: Path | str, query: str, budget: int, *, named: Sequence[str] 
     others = [file for file in files if file.path not in led_by]
     shown, left_out = _shown(ranked, others, (*task.paths, *named))
     choice = Choice(budget - lead.tokens - map_room)
-    scores = {each.path: each.score for each in ranked}
-    reading = _Reading(root, shown, scores, task)
-    reading.offer(choice)
+    texts = RankedTexts(root, shown, {each.path: each.score for each in ranked})
+    passed = _fill(choice, [], texts, task)
     plan = _map(root, shown, choice, map_room, task)
     choice.budget += map_room - plan.tokens
-    reading.offer(choice)
+    _fill(choice, passed, texts, task)
     taken = {span.path for span in choice.spans}
     return Pack(
         text=lead.text + plan.text + "".join(choice.blocks),
         tokens=lead.tokens + plan.tokens + choice.tokens,
         spans=tuple(choice.spans),
-        left_out=tuple(sorted([*left_out, *reading.unreadable, *_without_room(shown, choice)])),
+        left_out=tuple(sorted([*left_out, *texts.unreadable, *_without_room(shown, choice)])),
         map_files=plan.files,
         map_tokens=plan.tokens,
         rules_files=lead.files,
@@ -98,64 +87,14 @@ def pack(repo_dir: Path | str, query: str, budget: int, *, named: Sequence[str] 
     )
 
 
-class _Reading:
-    """Reads the files of a ranking as far as there is room for their parts."""
-
-    def __init__(
-        self,
-        root: Path,
-        files: Sequence[DatedFile],
-        scores: Mapping[str, float],
-        task: Task,
-    ) -> None:
-        self.unreadable: list[LeftOut] = []
-        self._root = root
-        self._files = files
-        self._scores = scores
-        self._best = max(scores.values(), default=0.0)
-        self._task = task
-        self._place = 0
-        self._texts: dict[str, Sequence[str]] = {}
-        self._passed: list[Candidate] = []
-
-    def offer(self, choice: Choice) -> None:
-        """Let ``choice`` take from what was passed before, then from further files."""
-        if choice.room:
-            self._passed = choice.take(self._passed, self._texts)
-        while choice.room and self._place < len(self._files):
-            found = candidates(list(self._next()), self._task.terms)
-            self._passed += choice.take(found, self._texts)
-
-    def _next(self) -> Iterator[RankedText]:
-        start, size = self._place, 0
-        while self._place < min(start + READ_TOGETHER, len(self._files)):
-            place, file = self._place, self._files[self._place]
-            size += file.size
-            if size > READ_TOGETHER_BYTES and place > start:
-                break
-            self._place += 1
-            try:
-                text = read_text(self._root, file)
-            except UnreadableFileError as error:
-                self.unreadable.append(LeftOut(file.path, error.reason))
-                continue
-            lines = lines_of(text)
-            self._texts[file.path] = lines
-            yield RankedText(
-                file.path,
-                place,
-                self._best - self._scores.get(file.path, 0.0),
-                file.kind,
-                lines,
-                parts_of(text, file.path, lines),
-            )
-
-
-def parts_of(text: str, path: str, lines: Sequence[str]) -> list[Lines]:
-    """The parts of a text that are taken or left as a whole."""
-    sizes = [len(line) for line in lines]
-    places = joints(text, path, MIN_LINES) if sum(sizes) > PART_CHARS else []
-    return divide(sizes, places, (1, len(lines)), PART_CHARS, joined=JOINED_CHARS, hard=HARD_CHARS)
+def _fill(
+    choice: Choice, passed: Iterable[Candidate], texts: RankedTexts, task: Task
+) -> list[Candidate]:
+    """Offer what was passed before, then parts of further files while there is room."""
+    passed = choice.take(passed)
+    while choice.room and not texts.at_end:
+        passed += choice.take(candidates(texts.read(), task.terms))
+    return passed
 
 
 def _shown(

@@ -2,11 +2,10 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import log, log1p
 
-from grok_agent.context.file_kinds import Kind
-from grok_agent.context.parts import Lines
+from grok_agent.context.ranked_texts import RankedText
 from grok_agent.context.spans import Span
 from grok_agent.context.words import parts as terms_of
 from grok_agent.context.words import words
@@ -33,37 +32,19 @@ _LENGTH_SHARE = 0.5  # BM25's b
 
 
 @dataclass(frozen=True, slots=True)
-class RankedText:
-    """A file at its ``place`` in the ranking (from 0), its lines and the parts it was cut into.
-
-    ``behind`` is how far its score lies behind that of the first.
-    """
-
-    path: str
-    place: int
-    behind: float
-    kind: Kind
-    lines: Sequence[str]
-    parts: Sequence[Lines]
-
-
-@dataclass(frozen=True, slots=True)
 class Candidate:
     """A part of a file and what it is worth: the higher the score, the sooner it is taken."""
 
     span: Span
     score: float
-
-    @property
-    def path(self) -> str:
-        """The file's path."""
-        return self.span.path
+    lines: Sequence[str] = field(repr=False)  # of the whole file
 
 
 @dataclass(frozen=True, slots=True)
 class PartSignals:
-    """What is known of one part; ``values`` are by the names in :data:`WEIGHTS`."""
+    """What is known of one part of ``file``; ``values`` are by the names in :data:`WEIGHTS`."""
 
+    file: RankedText
     span: Span
     characters: int
     values: Mapping[str, float]
@@ -79,7 +60,7 @@ def candidates(files: Sequence[RankedText], wanted: Mapping[str, float]) -> list
     for order, part in enumerate(part_signals(files, wanted)):
         score = sum(WEIGHTS[name] * value for name, value in part.values.items())
         score += SIZE_WEIGHT * log(max(part.characters, SMALLEST_CHARS))
-        found.append((-score, order, Candidate(part.span, score)))
+        found.append((-score, order, Candidate(part.span, score, part.file.lines)))
     return [candidate for *_, candidate in sorted(found, key=lambda row: row[:2])]
 
 
@@ -114,7 +95,7 @@ def part_signals(files: Sequence[RankedText], wanted: Mapping[str, float]) -> li
         for (first, last), score in zip(file.parts, row, strict=True):
             size = sum(map(len, file.lines[first - 1 : last]))
             span = Span(file.path, first, last)
-            found.append(PartSignals(span, size, {**of_file, "words": score / best}))
+            found.append(PartSignals(file, span, size, {**of_file, "words": score / best}))
     return found
 
 
