@@ -11,7 +11,7 @@ from grok_agent.context.tokens import count
 
 LONG_LINE_CHARS = 8_000
 LONG_LINE_TOKENS = 400
-"""Of a line of more than ``LONG_LINE_CHARS``, as in embedded data, this much is shown."""
+"""Of a line of more than ``LONG_LINE_CHARS`` this much is shown."""
 
 _LEAST_ROOM = 24
 _LEAST_SHARE = 0.005
@@ -22,14 +22,11 @@ _MOST_CHARS_PER_TOKEN = 6  # a part above it is taken for too large without bein
 class Choice:
     """What was taken so far, at most ``budget`` tokens by our count; ``tokens`` is exact.
 
-    ``spans`` are in the order in which they were taken; ``shortened`` are single lines of which
-    only the beginning is in.
+    Of a single line that is very long, as in embedded data, only the beginning is taken.
     """
 
     budget: int
     tokens: int = 0
-    spans: list[Span] = field(default_factory=list)
-    shortened: list[Span] = field(default_factory=list)
     _texts: dict[str, Sequence[str]] = field(default_factory=dict)
     _order: list[Span] = field(default_factory=list)
     _blocks: dict[str, tuple[str, int]] = field(default_factory=dict)
@@ -39,6 +36,16 @@ class Choice:
         """Tokens that are still to be had; 0 when they are too few to look on."""
         left = self.budget - self.tokens
         return left if left >= max(_LEAST_ROOM, _LEAST_SHARE * self.budget) else 0
+
+    @property
+    def spans(self) -> list[Span]:
+        """What is in, in the order in which it was taken."""
+        return [span for span in self._order if not _is_long(self._texts[span.path], span)]
+
+    @property
+    def shortened(self) -> list[Span]:
+        """Single lines of which only the beginning is in."""
+        return [span for span in self._order if _is_long(self._texts[span.path], span)]
 
     @property
     def blocks(self) -> list[str]:
@@ -71,7 +78,7 @@ class Choice:
 
     def _cost(self, each: Candidate, left: int) -> int:
         """Tokens of a part that is not joined to its neighbours, an upper bound for nearly all."""
-        body, _ = _body(each.lines, each.span)
+        body = _body(each.lines, each.span)
         around = MORE if each.span.path in self._texts else head_tokens(each.span.path)
         if len(body) > _MOST_CHARS_PER_TOKEN * left:
             return left + 1
@@ -89,16 +96,13 @@ class Choice:
                 block = _block(path, self._texts[path], sorted(chosen))
                 self._blocks[path] = (block, count(block))
                 self.tokens += self._blocks[path][1]
-        short = [span for span in self._order if _body(self._texts[span.path], span)[1]]
-        self.shortened = short
-        self.spans = [span for span in self._order if span not in set(short)]
 
 
 def _block(path: str, lines: Sequence[str], chosen: Sequence[Lines]) -> str:
     bodies: list[tuple[int, int, str]] = []
     for first, last in chosen:
-        body, is_short = _body(lines, Span(path, first, last))
-        if bodies and bodies[-1][1] + 1 == first and not is_short:
+        body = _body(lines, Span(path, first, last))
+        if bodies and bodies[-1][1] + 1 == first:
             start, _, before = bodies.pop()
             bodies.append((start, last, before + body))
         else:
@@ -106,10 +110,13 @@ def _block(path: str, lines: Sequence[str], chosen: Sequence[Lines]) -> str:
     return file_block(path, bodies)
 
 
-def _body(lines: Sequence[str], span: Span) -> tuple[str, bool]:
-    """The text of the lines, and whether it is a single long line that was shortened."""
+def _body(lines: Sequence[str], span: Span) -> str:
+    if not _is_long(lines, span):
+        return "".join(lines[span.first_line - 1 : span.last_line])
     line = lines[span.first_line - 1]
-    if span.first_line < span.last_line or len(line) <= LONG_LINE_CHARS:
-        return "".join(lines[span.first_line - 1 : span.last_line]), False
     kept = head(line, LONG_LINE_TOKENS)
-    return f"{kept}[... {len(line) - len(kept):,} more characters on this line]\n", True
+    return f"{kept}[... {len(line) - len(kept):,} more characters on this line]\n"
+
+
+def _is_long(lines: Sequence[str], span: Span) -> bool:
+    return span.first_line == span.last_line and len(lines[span.first_line - 1]) > LONG_LINE_CHARS
