@@ -1,7 +1,7 @@
 """Where a text may be cut: between definitions and statements, or between paragraphs of prose."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from grok_agent.context.languages import language_of
@@ -10,12 +10,16 @@ from grok_agent.context.syntax import parse
 WITHIN_EXPRESSION = 100
 """Ranks from here on lie between the items of a list, table or argument list."""
 
+WITHIN_TEXT = 900
+"""The rank of a paragraph's beginning within a comment or a string."""
+
 _STATEMENTS = re.compile(
     r"(^|_)(module|program|source_file|translation_unit|compilation_unit|chunk|stylesheet|document"
     r"|block|body|body_statement|statements|statement_list|compound_statement|declaration_list"
     r"|variant_list|enumerator_list|spec_list|do_group|switch_case|case_statement)$|^preproc_"
 )
 _GOES_WITH_NEXT = re.compile(r"comment|attribute|annotation|decorator|modifier")
+_MARKS = " \t\r\f#/*!-;%"
 _HEADING = re.compile(r"(#{1,6})[ \t]|<h([1-6])\b", re.IGNORECASE)
 _UNDERLINE = re.compile(r"([=\-~^\"'*+#])\1{2,}[ \t]*$")
 
@@ -37,7 +41,10 @@ def joints(text: str, path: str, min_lines: int) -> list[Joint]:
     root = parse(text, language_of(path) or "")
     if root is None:
         return list(_of_prose(text.split("\n")))
-    return sorted(set(_of_node(root, 0, min_lines)))
+    ranks = dict.fromkeys(_after_blank_lines(text.split("\n")), WITHIN_TEXT)
+    for line, rank in _of_node(root, 0, min_lines):
+        ranks[line] = min(rank, ranks.get(line, rank))
+    return [Joint(line, rank) for line, rank in sorted(ranks.items())]
 
 
 def _of_node(root: Any, depth: int, min_lines: int) -> Iterator[Joint]:
@@ -60,6 +67,16 @@ def _of_node(root: Any, depth: int, min_lines: int) -> Iterator[Joint]:
                 yield Joint(first + 1, rank)
             holds_next = bool(_GOES_WITH_NEXT.search(child.kind()))
             end = max(end, last)
+
+
+def _after_blank_lines(lines: Sequence[str]) -> Iterator[int]:
+    """Numbers of lines that begin a paragraph, comment marks on lines of their own left aside."""
+    was_blank = False
+    for number, line in enumerate(lines, start=1):
+        is_blank = not line.strip(_MARKS)
+        if was_blank and not is_blank:
+            yield number
+        was_blank = is_blank
 
 
 def _of_prose(lines: list[str]) -> Iterator[Joint]:
