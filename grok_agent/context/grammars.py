@@ -1,168 +1,16 @@
-"""Which nodes of each language's syntax tree define or import something.
+"""Which nodes of each language's syntax trees define or import something.
 
-Node names are those of the tree-sitter grammars inside ast-grep.
+Names of nodes are those of the tree-sitter grammars inside ast-grep.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
 from grok_agent.context import definition_names
-from grok_agent.context.definition_names import Namer
-from grok_agent.context.symbol_records import DefinitionKind
+from grok_agent.context.grammar import Grammar, Rule, words
+from grok_agent.context.grammar_families import CPP, JAVASCRIPT, TYPESCRIPT, C
 
-Rule = Mapping[str, Any]
-"""A rule of ast-grep."""
-
-
-@dataclass(frozen=True)
-class Grammar:
-    """What to look for in a tree.
-
-    ``definitions`` maps kinds of nodes to kinds of definitions. Nodes in ``only`` count where their
-    rule holds. ``leading`` nodes (decorators, templates) belong to the definition they begin or
-    stand in front of. ``top_level`` nodes define something outside of other definitions only; they
-    are looked for in the root and, below it, in ``containers``. ``names`` has the nodes that do not
-    tell their names in the usual way, ``words`` those of a signature that tell the kind better.
-    """
-
-    definitions: Mapping[str, DefinitionKind]
-    names: Mapping[str, Namer] = field(default_factory=dict)
-    words: Mapping[str, DefinitionKind] = field(default_factory=dict)
-    only: Mapping[str, Rule] = field(default_factory=dict)
-    imports: frozenset[str] = frozenset()
-    leading: frozenset[str] = frozenset()
-    top_level: Mapping[str, DefinitionKind] = field(default_factory=dict)
-    containers: frozenset[str] = frozenset()
-
-    def searched(self) -> list[str]:
-        """Kinds of nodes that are found wherever they stand."""
-        return sorted({*self.definitions, *self.imports, *self.leading})
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-_HAS_FUNCTION: Rule = {
-    "any": [
-        {"kind": kind}
-        for kind in ("arrow_function", "function_expression", "generator_function", "class")
-    ]
-}
-_JAVASCRIPT = Grammar(
-    definitions={
-        "function_declaration": "function",
-        "generator_function_declaration": "function",
-        "class_declaration": "class",
-        "method_definition": "method",
-        "variable_declarator": "function",
-        "assignment_expression": "function",
-        "field_definition": "method",
-    },
-    names={
-        "variable_declarator": definition_names.by_variable,
-        "assignment_expression": definition_names.by_target,
-        "lexical_declaration": definition_names.by_plain_variables,
-        "variable_declaration": definition_names.by_plain_variables,
-    },
-    words={"let": "variable"},
-    only={
-        "variable_declarator": {"has": {"field": "value", **_HAS_FUNCTION}},
-        "assignment_expression": {"has": {"field": "right", **_HAS_FUNCTION}},
-        "field_definition": {"has": {"field": "value", **_HAS_FUNCTION}},
-        "export_statement": {"has": {"field": "source", "kind": "string"}},
-    },
-    imports=_words("import_statement export_statement"),
-    leading=_words("decorator"),
-    top_level={"lexical_declaration": "constant", "variable_declaration": "variable"},
-    containers=_words("export_statement"),
-)
-_TYPESCRIPT = Grammar(
-    definitions={
-        **{kind: to for kind, to in _JAVASCRIPT.definitions.items() if kind != "field_definition"},
-        "public_field_definition": "method",
-        "abstract_class_declaration": "class",
-        "abstract_method_signature": "method",
-        "function_signature": "function",
-        "interface_declaration": "interface",
-        "type_alias_declaration": "type",
-        "enum_declaration": "enum",
-        "internal_module": "module",
-        "module": "module",
-    },
-    names={
-        **_JAVASCRIPT.names,
-        "internal_module": definition_names.by_dotted_name,
-        "module": definition_names.by_dotted_name,
-    },
-    words=_JAVASCRIPT.words,
-    only={
-        **_JAVASCRIPT.only,
-        "public_field_definition": _JAVASCRIPT.only["field_definition"],
-    },
-    imports=_JAVASCRIPT.imports,
-    leading=_JAVASCRIPT.leading,
-    top_level=_JAVASCRIPT.top_level,
-    containers=_words("export_statement ambient_declaration"),
-)
-_HAS_BODY: Rule = {"has": {"field": "body", "kind": "field_declaration_list"}}
-_C = Grammar(
-    definitions={
-        "function_definition": "function",
-        "struct_specifier": "struct",
-        "union_specifier": "struct",
-        "enum_specifier": "enum",
-        "type_definition": "type",
-        "preproc_def": "macro",
-        "preproc_function_def": "macro",
-    },
-    names={
-        "function_definition": definition_names.by_declarators,
-        "type_definition": definition_names.by_declarators,
-        "declaration": definition_names.by_declarators,
-    },
-    only={
-        "struct_specifier": _HAS_BODY,
-        "union_specifier": _HAS_BODY,
-        "enum_specifier": {"has": {"field": "body", "kind": "enumerator_list"}},
-    },
-    imports=_words("preproc_include"),
-    top_level={"declaration": "variable"},
-    containers=_words(
-        "preproc_if preproc_ifdef preproc_else preproc_elif linkage_specification declaration_list"
-    ),
-)
-_HAS_FUNCTION_DECLARATOR: Rule = {"has": {"kind": "function_declarator"}}
-_HAS_WOUND_DECLARATOR: Sequence[Rule] = [
-    {"has": {"kind": kind, **_HAS_FUNCTION_DECLARATOR}}
-    for kind in ("pointer_declarator", "reference_declarator")
-]
-_CPP = Grammar(
-    definitions={
-        **_C.definitions,
-        "class_specifier": "class",
-        "namespace_definition": "module",
-        "field_declaration": "method",
-        "alias_declaration": "type",
-        "concept_definition": "type",
-    },
-    names={
-        **_C.names,
-        "field_declaration": definition_names.by_declarators,
-        "namespace_definition": definition_names.by_dotted_name,
-    },
-    only={
-        **_C.only,
-        "class_specifier": _HAS_BODY,
-        "field_declaration": {"any": [_HAS_FUNCTION_DECLARATOR, *_HAS_WOUND_DECLARATOR]},
-    },
-    imports=_words("preproc_include import_declaration"),
-    leading=_words("template_declaration"),
-    top_level=_C.top_level,
-    containers=_C.containers | _words("namespace_definition template_declaration"),
-)
 _CALLS_REQUIRE: Rule = {
     "has": {"field": "method", "regex": "^(require|require_relative|load|autoload)$"}
 }
@@ -171,16 +19,16 @@ _GRAMMARS: Mapping[str, Grammar] = {
     "python": Grammar(
         definitions={"function_definition": "function", "class_definition": "class"},
         names={"expression_statement": definition_names.by_assignment},
-        imports=_words("import_statement import_from_statement future_import_statement"),
-        leading=_words("decorated_definition"),
+        imports=words("import_statement import_from_statement future_import_statement"),
+        leading=words("decorated_definition"),
         top_level={"expression_statement": "variable", "type_alias_statement": "type"},
-        containers=_words(
+        containers=words(
             "if_statement else_clause try_statement except_clause with_statement block"
         ),
     ),
-    "javascript": _JAVASCRIPT,
-    "typescript": _TYPESCRIPT,
-    "tsx": _TYPESCRIPT,
+    "javascript": JAVASCRIPT,
+    "typescript": TYPESCRIPT,
+    "tsx": TYPESCRIPT,
     "go": Grammar(
         definitions={
             "function_declaration": "function",
@@ -196,7 +44,7 @@ _GRAMMARS: Mapping[str, Grammar] = {
             "var_spec": definition_names.by_names,
         },
         words={"struct": "struct", "interface": "interface"},
-        imports=_words("import_spec"),
+        imports=words("import_spec"),
     ),
     "rust": Grammar(
         definitions={
@@ -215,8 +63,8 @@ _GRAMMARS: Mapping[str, Grammar] = {
             "macro_definition": "macro",
         },
         names={"impl_item": definition_names.by_type},
-        imports=_words("use_declaration extern_crate_declaration mod_item"),
-        leading=_words("attribute_item"),
+        imports=words("use_declaration extern_crate_declaration mod_item"),
+        leading=words("attribute_item"),
     ),
     "java": Grammar(
         definitions={
@@ -236,10 +84,10 @@ _GRAMMARS: Mapping[str, Grammar] = {
             "constant_declaration": definition_names.by_declarators,
         },
         only={"field_declaration": {"has": {"kind": "modifiers", "regex": r"\bstatic\b"}}},
-        imports=_words("import_declaration"),
+        imports=words("import_declaration"),
     ),
-    "c": _C,
-    "cpp": _CPP,
+    "c": C,
+    "cpp": CPP,
     "ruby": Grammar(
         definitions={
             "method": "method",
@@ -257,7 +105,7 @@ _GRAMMARS: Mapping[str, Grammar] = {
             "assignment": {"has": {"field": "left", "kind": "constant"}},
             "call": _CALLS_REQUIRE,
         },
-        imports=_words("call"),
+        imports=words("call"),
     ),
     "php": Grammar(
         definitions={
@@ -271,7 +119,7 @@ _GRAMMARS: Mapping[str, Grammar] = {
             "namespace_definition": "module",
         },
         names={"namespace_definition": definition_names.by_dotted_name},
-        imports=_words(
+        imports=words(
             "namespace_use_declaration require_expression require_once_expression"
             " include_expression include_once_expression"
         ),
@@ -298,7 +146,7 @@ _GRAMMARS: Mapping[str, Grammar] = {
             "file_scoped_namespace_declaration": definition_names.by_dotted_name,
         },
         only={"field_declaration": {"has": {"kind": "modifier", "regex": "^(const|static)$"}}},
-        imports=_words("using_directive"),
+        imports=words("using_directive"),
     ),
     "kotlin": Grammar(
         definitions={
@@ -310,7 +158,7 @@ _GRAMMARS: Mapping[str, Grammar] = {
         },
         names={"property_declaration": definition_names.by_wrapped_name},
         words={"interface": "interface", "enum": "enum"},
-        imports=_words("import_header"),
+        imports=words("import_header"),
         top_level={"property_declaration": "variable"},
     ),
     "scala": Grammar(
@@ -323,7 +171,7 @@ _GRAMMARS: Mapping[str, Grammar] = {
             "function_declaration": "function",
             "type_definition": "type",
         },
-        imports=_words("import_declaration"),
+        imports=words("import_declaration"),
         top_level={"val_definition": "variable", "given_definition": "variable"},
     ),
     "swift": Grammar(
@@ -337,7 +185,7 @@ _GRAMMARS: Mapping[str, Grammar] = {
         },
         names={"property_declaration": definition_names.by_wrapped_name},
         words={"struct": "struct", "enum": "enum", "extension": "impl"},
-        imports=_words("import_declaration"),
+        imports=words("import_declaration"),
         top_level={"property_declaration": "variable"},
     ),
     "lua": Grammar(
@@ -349,14 +197,14 @@ _GRAMMARS: Mapping[str, Grammar] = {
             },
             "function_call": {"has": {"field": "name", "regex": "^require$"}},
         },
-        imports=_words("function_call"),
+        imports=words("function_call"),
     ),
     "bash": Grammar(
         definitions={"function_definition": "function"},
         only={"command": {"has": {"field": "name", "regex": r"^(source|\.)$"}}},
-        imports=_words("command"),
+        imports=words("command"),
         top_level={"variable_assignment": "variable"},
-        containers=_words("declaration_command"),
+        containers=words("declaration_command"),
     ),
 }
 

@@ -15,7 +15,7 @@ LANGUAGES = frozenset(
 """Those that have a grammar here."""
 
 MAX_CHARS = 1_000_000
-MAX_CHARS_OF = {"lua": 50_000, "scala": 50_000}
+MAX_CHARS_OF = {"lua": 30_000, "scala": 50_000}
 """Less where the parser takes quadratic time for a text that is another language after all."""
 
 MAX_LINE_CHARS = 50_000

@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from grok_agent.context.definition_names import Name, by_name
-from grok_agent.context.grammars import Grammar, grammar_of
+from grok_agent.context.grammar import Grammar
+from grok_agent.context.grammars import grammar_of
 from grok_agent.context.import_statements import SCRIPTED, imports_in, required
 from grok_agent.context.symbol_records import Definition, DefinitionKind, Import
 
