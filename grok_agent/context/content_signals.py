@@ -1,15 +1,15 @@
 """What the text of files says about a task: BM25 in fields (Robertson, Zaragoza 2009)."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from math import log, sqrt
 
 from grok_agent.context.term_index import Posting
 
-K1 = 2.5
-B = 0.75
-MARKED_WEIGHT = 2.0
-PATH_WEIGHT = 3.0
+K1 = 6.0
+B = 0.6
+MARKED_WEIGHT = 4.0
+PATH_WEIGHT = 5.0
 
 Scores = dict[int, float]
 """A number for each file (by its place in the list of files) that has any."""
@@ -20,9 +20,12 @@ def rarity(documents: int, having: int) -> float:
     return log(1 + (documents - having + 0.5) / (having + 0.5))
 
 
-def normed_lengths(lengths: Mapping[int, int]) -> dict[int, float]:
-    """Length of each document relative to the mean, softened as BM25 does."""
-    mean = sum(lengths.values()) / max(len(lengths), 1) or 1.0
+def normed_lengths(
+    lengths: Mapping[int, int], core: Collection[int] | None = None
+) -> dict[int, float]:
+    """Length of each document relative to the mean (of ``core``), softened as BM25 does."""
+    core = lengths if core is None else core
+    mean = sum(lengths[n] for n in core) / max(len(core), 1) or 1.0
     return {number: 1 - B + B * length / mean for number, length in lengths.items()}
 
 
@@ -32,7 +35,7 @@ def content_signals(
     path_terms: Mapping[str, Mapping[int, int]],
     norms: Mapping[int, float],
     places: Mapping[int, Sequence[int]],
-    total: int,
+    core: frozenset[int],
 ) -> tuple[dict[str, Scores], dict[str, float]]:
     """Scores by signal, and the rarity of each term.
 
@@ -55,10 +58,11 @@ def content_signals(
             for place in places[number]:
                 times_in[place] = pair
         in_path = path_terms.get(term, {})
-        having = len(times_in) + sum(place not in times_in for place in in_path)
-        if not having:
+        if not times_in and not in_path:
             continue
-        rare = rarities[term] = rarity(total, having)
+        in_path_only = sum(place not in times_in and place in core for place in in_path)
+        having = len(core.intersection(times_in)) + in_path_only
+        rare = rarities[term] = rarity(len(core), having)
         worth = rare * weight
         for place, (times_, marks_) in times_in.items():
             in_fields = times_ + MARKED_WEIGHT * marks_ + PATH_WEIGHT * in_path.get(place, 0)

@@ -13,13 +13,20 @@ PREFIX_LETTERS = 4
 
 _ASIDE = re.compile(
     r"(^|/)(bench(mark|e)?s?|examples?|samples?|demos?|docs?|website|playground|fixtures?|locales?"
-    r"|scripts?|\.github|e2e)/"
+    r"|scripts?|\.github|e2e)/|^dist/"
 )
 _DOCS_FOLDER = re.compile(r"(^|/)(docs?|documentation|website|man)/")
 _EMPTY_NAMES = frozenset(("init", "index", "mod", "main", "lib"))
+_MARKUP = re.compile(
+    r"\.(css|scss|sass|less|styl|html?|xhtml|jinja2?|j2|tmpl|tpl|mustache|hbs|ejs|pug|haml|slim"
+    r"|liquid|sql|sh|bash|zsh|fish|ps1|bat|cmd|nix|cmake|mk|tf|hcl|sty|cls|tex"
+    r"|ltx|def|bst)$",
+    re.IGNORECASE,
+)
 _OFF_SIDE: frozenset[Kind] = frozenset(
     ("generated", "minified", "vendored", "lock", "binary", "secret")
 )
+_KINDS = ("test", "docs", "aside", "plain", "markup", "foreign")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +84,7 @@ def is_aside(path: str) -> bool:
 
 def kind_signals(paths: Sequence[str], kinds: Sequence[Kind]) -> dict[str, Scores]:
     """1 for each file that is a test, documentation, beside the core, no code, or not written."""
-    found: dict[str, Scores] = {name: {} for name in ("test", "docs", "aside", "plain", "foreign")}
+    found: dict[str, Scores] = {name: {} for name in _KINDS}
     for place, (path, kind) in enumerate(zip(paths, kinds, strict=True)):
         if kind == "test":
             found["test"][place] = 1.0
@@ -89,6 +96,8 @@ def kind_signals(paths: Sequence[str], kinds: Sequence[Kind]) -> dict[str, Score
             found["foreign"][place] = 1.0
         elif _ASIDE.search(path):
             found["aside"][place] = 1.0
+        elif _MARKUP.search(path):
+            found["markup"][place] = 1.0
     return found
 
 

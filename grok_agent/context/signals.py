@@ -21,7 +21,16 @@ def signals(task: Task, searched: Searched) -> dict[str, Scores]:
         if stored := searched.contents.get(file.digest):
             places[stored.number].append(place)
             lengths[stored.number] = stored.length
-    norms = normed_lengths(lengths)
+    kinds = kind_signals(paths, [file.kind for file in searched.files])
+    core = frozenset(range(len(paths))).difference(*kinds.values())
+    norms = normed_lengths(
+        lengths,
+        {
+            searched.contents[searched.files[p].digest].number
+            for p in core
+            if searched.files[p].digest in searched.contents
+        },
+    )
     path_terms: dict[str, dict[int, int]] = defaultdict(dict)
     for place, path in enumerate(taken_apart):
         for term, times in path.terms.items():
@@ -29,19 +38,17 @@ def signals(task: Task, searched: Searched) -> dict[str, Scores]:
                 path_terms[term][place] = times
     found = {}
     content, rarities = content_signals(
-        task.terms, searched.in_files, path_terms, norms, places, len(paths)
+        task.terms, searched.in_files, path_terms, norms, places, core
     )
     found.update(content)
-    subject, _ = content_signals(
-        task.subject, searched.in_files, path_terms, norms, places, len(paths)
-    )
+    subject, _ = content_signals(task.subject, searched.in_files, path_terms, norms, places, core)
     found["subject"] = subject["fields"]
     found.update(path_signals(task.terms, task.scope, taken_apart))
     place_of = {path: place for place, path in enumerate(paths)}
     found.update(history_signals(task.terms, searched.in_messages, searched.commits, place_of))
     found.update(_identifiers(task, searched, places, rarities))
     scaled = {name: _scaled(scores) for name, scores in found.items()}
-    scaled.update(kind_signals(paths, [file.kind for file in searched.files]))
+    scaled.update(kinds)
     return scaled
 
 
