@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from grok_agent.context.repo_map import repo_map
 from grok_agent.context.rules import rules
 from grok_agent.context.tokens import count
-from grok_agent.errors import SettingsError, ToolError
+from grok_agent.errors import ToolError
 from grok_agent.tools.ripgrep import list_files
 from grok_agent.tools.workspace import Workspace
 
@@ -36,8 +36,9 @@ def survey(workspace: Workspace, check: str | None = None, task: str = "") -> st
     """What ``workspace`` holds, inside ``<repository>``: its rules, files, git and README.
 
     For a ``task`` also the signatures of the files that rank best for it. At most about 4,000
-    tokens whatever the size of the tree. Text that would end the tag is escaped. Raises nothing for
-    odd trees: what cannot be read is left out.
+    tokens whatever the size of the tree. Text that would end the tag is escaped; what cannot be
+    read is left out. Raises SettingsError for a ``.grokignore`` that cannot be used; its author
+    mends it.
     """
     files = _listed(workspace)
     sections = [
@@ -45,7 +46,7 @@ def survey(workspace: Workspace, check: str | None = None, task: str = "") -> st
         f"root: {workspace.root}\npermission: {workspace.permission}\n{_git(workspace)}",
         f"files: {len(files)}{_kinds(files)}\n{_head(_tree(files), MAX_TREE_TOKENS)}",
         _excerpt(workspace, _readme(files), MAX_README_TOKENS),
-        _map(workspace, task) if len(files) <= MAX_MAPPED_FILES else "",
+        _map(workspace, task) if 0 < len(files) <= MAX_MAPPED_FILES else "",
         f"check command, which must succeed in the end: {check}" if check else "",
     ]
     body = "\n\n".join(printable(section.rstrip()) for section in sections if section)
@@ -56,10 +57,7 @@ def _map(workspace: Workspace, task: str) -> str:
     """Where to look first; "" where there is no task or nothing to show."""
     if not task.strip():
         return ""
-    try:
-        found = repo_map(workspace.root, MAX_MAP_TOKENS, task)
-    except SettingsError:  # it cannot be listed; the model can still look into single folders
-        return ""
+    found = repo_map(workspace.root, MAX_MAP_TOKENS, task)
     best = ", ".join(map(_one_line, found.files[:MAX_NAMED_FILES]))
     return f"files that fit the words of the task, best first: {best}\n{found.text}" if best else ""
 

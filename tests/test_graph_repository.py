@@ -419,6 +419,17 @@ def test_survey_tells_branch_kinds_and_rules(repo: Path) -> None:
     assert "branch topic, 1 changed files" in survey(Workspace(repo))
 
 
+def test_survey_for_a_task_shows_the_files_that_fit(repo: Path) -> None:
+    (repo / "till.py").write_text("class Till:\n    def refund(self) -> None: ...\n")
+    text = survey(Workspace(repo), task="refund an order at the till")
+    assert "best first: till.py" in text
+    assert "\ntill.py\n  class Till\n    def refund(self) -> None\n" in text
+    assert "<repository_map>" not in survey(Workspace(repo))
+    script = Script(DONE)
+    repository_agent(script.model(), Workspace(repo)).invoke({"task": "refund at the till"}, THREAD)
+    assert "best first: till.py" in last_texts(script.requests[0], "user")[0]
+
+
 def test_survey_outside_git(repo: Path) -> None:
     assert "git: not a git repository" in survey(Workspace(repo))
 
