@@ -93,7 +93,7 @@ def _fill(
     """Offer what was passed before, then parts of further files while there is room."""
     passed = choice.take(passed)
     while choice.room and not texts.at_end:
-        passed += choice.take(candidates(texts.read(), task.terms))
+        passed += choice.take(candidates(texts.read(), task.terms, choice.budget))
     return passed
 
 

@@ -23,6 +23,7 @@ WEIGHTS: Mapping[str, float] = {
 no cases there, and would teach to leave both out."""
 
 SIZE_WEIGHT = -0.5
+SMALL_BUDGET, WORDS_POWER = 8_000, 0.125
 SMALLEST_CHARS = 300
 MOST_CHARS = 20_000
 """The words of longer parts, which are single lines, are looked at only so far."""
@@ -50,18 +51,29 @@ class PartSignals:
     values: Mapping[str, float]
 
 
-def candidates(files: Sequence[RankedText], wanted: Mapping[str, float]) -> list[Candidate]:
+def candidates(
+    files: Sequence[RankedText], wanted: Mapping[str, float], budget: int
+) -> list[Candidate]:
     """The parts of ``files``, best first, for a task whose terms weigh ``wanted``.
 
     The score is the logarithm of the odds that a part is needed (a logistic model), less half the
-    logarithm of its size, so that of two parts as likely the smaller comes first.
+    logarithm of its size, so that of two parts as likely the smaller comes first. The larger the
+    ``budget`` in tokens, the less words count beside the file's place: there is room for more of
+    the best files.
     """
+    weights = weights_for(budget)
     found = []
     for order, part in enumerate(part_signals(files, wanted)):
-        score = sum(WEIGHTS[name] * value for name, value in part.values.items())
+        score = sum(weights[name] * value for name, value in part.values.items())
         score += SIZE_WEIGHT * log(max(part.characters, SMALLEST_CHARS))
         found.append((-score, order, Candidate(part.span, score, part.file.lines)))
     return [candidate for *_, candidate in sorted(found, key=lambda row: row[:2])]
+
+
+def weights_for(budget: int) -> dict[str, float]:
+    """:data:`WEIGHTS` for a budget in tokens."""
+    words = min(SMALL_BUDGET / max(budget, 1), 1.0) ** WORDS_POWER
+    return {name: weight * (words if "words" in name else 1) for name, weight in WEIGHTS.items()}
 
 
 def part_signals(files: Sequence[RankedText], wanted: Mapping[str, float]) -> list[PartSignals]:
