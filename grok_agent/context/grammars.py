@@ -11,6 +11,9 @@ from grok_agent.context import definition_names
 from grok_agent.context.grammar import Grammar, Rule, words
 from grok_agent.context.grammar_families import CPP, JAVASCRIPT, TYPESCRIPT, C
 
+ERROR = "ERROR"
+"""The kind of a node that holds what the parser did not understand."""
+
 _CALLS_REQUIRE: Rule = {
     "has": {"field": "method", "regex": "^(require|require_relative|load|autoload)$"}
 }
@@ -216,7 +219,7 @@ def grammar_of(language: str) -> tuple[Grammar, list[Any]]:
     Kinds of nodes that the installed release of ast-grep does not know are left out of the rules.
     """
     grammar = _GRAMMARS[language]
-    known = [kind for kind in grammar.searched() if _is_known(kind, language)]
+    known = [kind for kind in (*grammar.searched(), ERROR) if _is_known(kind, language)]
     return grammar, [{"kind": kind, **grammar.only.get(kind, {})} for kind in known]
 
 

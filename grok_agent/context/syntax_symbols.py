@@ -1,13 +1,14 @@
 """Definitions and imports out of a syntax tree."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from grok_agent.context.definition_names import Name, by_name
+from grok_agent.context.fallback_symbols import fallback_definitions
 from grok_agent.context.grammar import Grammar
-from grok_agent.context.grammars import grammar_of
+from grok_agent.context.grammars import ERROR, grammar_of
 from grok_agent.context.import_statements import SCRIPTED, imports_in, required
 from grok_agent.context.symbol_records import Definition, DefinitionKind, Import
 
@@ -25,6 +26,7 @@ _WORD = re.compile(r"\w+")
 _BEFORE_BODY = re.compile(r"\s*(?:=>|[{:=;])\s*$")
 _OWNERS = frozenset({"class", "interface", "trait", "impl", "struct", "enum"})
 _FUNCTIONS = frozenset({"function", "method"})
+_C_FAMILY = frozenset({"c", "cpp"})
 _LOCAL = frozenset({"constant", "variable"})
 _WITHOUT_PARTS = frozenset({"constant", "variable", "type", "macro", "prototype", "property"})
 
@@ -56,7 +58,27 @@ def definitions_and_imports(
     if language in SCRIPTED:
         reader.imports += required(text)
         reader.imports.sort(key=lambda found: found.line)
-    return reader.definitions(), tuple(reader.imports)
+    definitions = reader.definitions()
+    if reader.is_broken and language not in _C_FAMILY:  # whose declarations patterns cannot tell
+        definitions = _completed(definitions, fallback_definitions(text, language))
+    return definitions, tuple(reader.imports)
+
+
+def _completed(
+    definitions: Sequence[Definition], by_patterns: Iterable[Definition]
+) -> tuple[Definition, ...]:
+    """``definitions`` with those that were lost where the code is broken, outside of functions."""
+    names = {definition.name for definition in definitions}
+    bodies = [d for d in definitions if d.kind in _FUNCTIONS]
+    inside = {line for body in bodies for line in range(body.first_line, body.last_line + 1)}
+    lost = [
+        found
+        for found in by_patterns
+        if found.kind in _OWNERS | _FUNCTIONS
+        and found.name not in names
+        and found.first_line not in inside
+    ]
+    return tuple(sorted([*definitions, *lost], key=lambda found: found.first_line))
 
 
 class _Reader:
@@ -64,6 +86,7 @@ class _Reader:
 
     def __init__(self, text: str, language: str, grammar: Grammar) -> None:
         self.imports: list[Import] = []
+        self.is_broken = False
         self._text = text
         self._language = language
         self._grammar = grammar
@@ -82,7 +105,9 @@ class _Reader:
         if kind in self._grammar.imports:
             for module, names in imports_in(node.text(), self._language):
                 self.imports.append(Import(module, names, place.start.line + 1))
-        if kind in self._grammar.leading:
+        if kind == ERROR:
+            self.is_broken = True
+        elif kind in self._grammar.leading:
             self._lead = _Lead(place.end.index, self._first_line(place))
         elif kind in self._grammar.definitions:
             while self._open and self._open[-1].end <= place.start.index:
@@ -146,7 +171,7 @@ class _Reader:
     def _better_kind(self, kind: DefinitionKind, signature: str, name: Name) -> DefinitionKind:
         if kind == "function" and (name[1] or (self._open and self._open[-1].kind in _OWNERS)):
             return "method"
-        if kind == "variable" and self._language in ("c", "cpp"):
+        if kind == "variable" and self._language in _C_FAMILY:
             declared = signature.partition("=")[0]
             return "prototype" if f"{name[0]}(" in declared.replace(" (", "(") else kind
         if self._grammar.words and kind in ("class", "constant", "type"):
