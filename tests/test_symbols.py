@@ -398,8 +398,8 @@ def test_what_is_no_program_has_no_symbols() -> None:
 def test_broken_code_gives_what_can_be_found() -> None:
     text = "def good():\n    pass\n<<<<<<< a\nx = (\n=======\nx = 1)\n>>>>>>> b\ndef last(): pass\n"
     assert {"good", "last"} <= {d.name for d in symbols_of("a.py", text).definitions}
-    swallowed = "class A:\n    def f(self): (a.\nb)\n\nclass B(C):\n    def g(self): pass\n"
-    assert "B" in {d.name for d in symbols_of("a.py", swallowed).definitions}
+    unclosed = "x = {\n\ndef lost(a):\n    pass\n\nclass B:\n    y = 1\n"
+    assert outline("a.py", unclosed) == ["3-4 function lost", "6-7 class B"]
     assert symbols_of("picture.py", "\x89PNG\r\n\x1a\n\0\0\0\rIHDR\ufffd" * 100).definitions == ()
 
 
