@@ -13,6 +13,7 @@ LONG_LINE_CHARS = 8_000
 LONG_LINE_TOKENS = 400
 """Of a line of more than ``LONG_LINE_CHARS`` this much is shown."""
 
+_ROUNDS = 3
 _LEAST_ROOM = 24
 _LEAST_SHARE = 0.005
 _MOST_CHARS_PER_TOKEN = 6  # a part above it is taken for too large without being counted
@@ -58,7 +59,17 @@ class Choice:
         return path in self._texts and lines == len(self._texts[path])
 
     def take(self, candidates: Iterable[Candidate]) -> list[Candidate]:
-        """Take each candidate that fits, in their order, and give back the others."""
+        """Take each candidate that fits, in their order, and give back the others.
+
+        Neighbours take less room together than apart, so what was passed is looked at again.
+        """
+        passed = list(candidates)
+        for _ in range(_ROUNDS):
+            if self.room:
+                passed = self._take_once(passed)
+        return passed
+
+    def _take_once(self, candidates: Iterable[Candidate]) -> list[Candidate]:
         left = self.room
         passed: list[Candidate] = []
         changed: set[str] = set()

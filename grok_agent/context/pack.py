@@ -19,6 +19,9 @@ from grok_agent.errors import SettingsError
 
 MAP_FILES = 60
 
+READ_ON_SHARE = 0.03
+"""Further files are read while more than this share of the budget is left."""
+
 RULES_SHARE, MAX_RULES_TOKENS = 0.1, 2_000
 MAP_SHARE, MAX_MAP_TOKENS = 0.05, 4_000
 
@@ -92,7 +95,7 @@ def _fill(
 ) -> list[Candidate]:
     """Offer what was passed before, then parts of further files while there is room."""
     passed = choice.take(passed)
-    while choice.room and not texts.at_end:
+    while choice.room > READ_ON_SHARE * choice.budget and not texts.at_end:
         passed += choice.take(candidates(texts.read(), task.terms, choice.budget))
     return passed
 

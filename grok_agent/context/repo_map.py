@@ -116,6 +116,8 @@ class _Worth:
         worth = _BY_KIND.get(definition.kind, _OTHER_KIND) * (used + _UNUSED)
         if name.startswith("_"):
             worth *= _PRIVATE
+        if not self.wanted:
+            return worth
         words = parts(name)
         share = sum(term in self.wanted for term in words) / max(len(words), 1)
         return worth + share * (worth + _WANTED)
