@@ -156,7 +156,7 @@ def _output(out: Path | None, *, discard: bool = False) -> Iterator[Callable[[st
     if discard:
         yield lambda text: None
     elif out is None:
-        with _refusing("Standard output"):
+        with _refusing("Standard output"), _dropping_the_rest():
             sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
             write = sys.stdout.write
             yield (lambda text: write(printable(text))) if sys.stdout.isatty() else write
@@ -164,6 +164,17 @@ def _output(out: Path | None, *, discard: bool = False) -> Iterator[Callable[[st
     else:
         with _refusing(str(out)), _file_that_appears_whole(out) as write_to_file:
             yield write_to_file
+
+
+@contextmanager
+def _dropping_the_rest() -> Iterator[None]:
+    """What standard output could not take is not tried again, and told again, at the end."""
+    try:
+        yield
+    except OSError:
+        with suppress(OSError, ValueError):  # something that stands in for standard output
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise
 
 
 @contextmanager
