@@ -8,20 +8,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from grok_agent.vision.faces import FacesGroup
+from grok_agent.vision.group import Group
 from grok_agent.vision.light import Key
 from grok_agent.vision.sharpness import Rating
-
-
-class Group(BaseModel):
-    """What every group carries beside its values; values are None where ``available`` is false."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    available: bool = True
-    reason: str = Field(default="", description="Why the group, or a part of it, is not available")
-    method: str = Field(default="", description="Algorithm, author and year")
-    confidence: float = Field(default=0.0, ge=0, le=1)
-    n_pixels: int = Field(default=0, ge=0, description="Pixels that entered the measurement")
 
 
 class FileGroup(Group):
@@ -116,4 +106,5 @@ class ImageFeatures(BaseModel):
     light: LightGroup
     colour_temperature: ColourTemperatureGroup
     sharpness: SharpnessGroup
+    faces: FacesGroup
     metadata: MetadataGroup

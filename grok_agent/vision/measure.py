@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from grok_agent.vision.decode import Original
+from grok_agent.vision.faces import measure_faces
 from grok_agent.vision.groups import (
     ColourTemperatureGroup,
     FileGroup,
@@ -57,6 +58,7 @@ def measure(image: Image.Image, original: Original) -> ImageFeatures:
         light=_light(pixels),
         colour_temperature=_temperature(np.asarray(_reduced(image, TEMPERATURE_SIDE_PX))),
         sharpness=_sharpness(image),
+        faces=measure_faces(image),
         metadata=_metadata(original),
     )
 
