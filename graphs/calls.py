@@ -1,10 +1,9 @@
-"""Runs the tool calls of one answer: reads side by side, everything else in the order sent."""
+"""Runs the tool calls of one answer: side by side where none has to wait for another."""
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 from langchain_core.messages import ToolCall, ToolMessage
@@ -15,11 +14,19 @@ from langgraph.errors import GraphBubbleUp
 from pydantic import BaseModel, ValidationError
 
 from grok_agent.errors import GrokAgentError
+from grok_agent.graphs.side_by_side import side_by_side
 from grok_agent.tools.overflow import shortened
-from grok_agent.tools.permission import READING_TOOLS
+from grok_agent.tools.terminal import end_commands
 from grok_agent.tools.workspace import Workspace
 
 MAX_CONCURRENT = 8
+MAX_CALLS = 64
+"""Calls of one answer that are run; no task needs more, and a model that runs wild sends more."""
+
+TOO_MANY = (
+    f"Not run: of one answer only the first {MAX_CALLS} calls are run. Ask for it again in another"
+    " answer, if it is still needed."
+)
 
 
 @dataclass(frozen=True)
@@ -37,14 +44,16 @@ def run_calls(
     missing: Mapping[str, str],
     config: RunnableConfig,
     workspace: Workspace | None = None,
-) -> Iterator[Ran]:
+) -> Generator[Ran]:
     """Run each call and yield what came back, in the order sent.
 
-    A call whose id is in ``missing`` is not run and answered with the text found there. Neighbours
-    that only read run at the same time, at most eight; any other call waits for those before it.
-    What is too long for a request goes to a file in the scratch folder of ``workspace``.
-    Nothing that a tool raises gets out, except what steers the graph itself.
+    A call whose id is in ``missing`` is not run and answered with the text found there, as are all
+    calls behind the first ``MAX_CALLS``. Neighbours that do not hinder each other run at the same
+    time, at most eight (:mod:`grok_agent.graphs.side_by_side`). What is too long for a request goes
+    to a file in the scratch folder of ``workspace``. Nothing that a tool raises gets out, except
+    what steers the graph itself. Closed early, as by Ctrl-C, it ends the commands that still run.
     """
+    calls = list(calls)
 
     def run(call: ToolCall) -> Ran:
         began = time.monotonic()
@@ -52,8 +61,10 @@ def run_calls(
         message = failure(call, refused) if refused else answer(call, tools, config)
         return Ran(call, shortened(message, workspace), time.monotonic() - began)
 
-    for reading, group in groupby(calls, key=lambda call: call["name"] in READING_TOOLS):
-        yield from _run_group(run, list(group), at_once=reading)
+    for group in side_by_side(calls[:MAX_CALLS], workspace):
+        yield from _run_group(run, group, workspace)
+    for call in calls[MAX_CALLS:]:
+        yield Ran(call, failure(call, TOO_MANY))
 
 
 def answer(call: ToolCall, tools: Mapping[str, BaseTool], config: RunnableConfig) -> ToolMessage:
@@ -82,14 +93,22 @@ def failure(call: ToolCall, text: str) -> ToolMessage:
 
 
 def _run_group(
-    run: Callable[[ToolCall], Ran], calls: Sequence[ToolCall], *, at_once: bool
+    run: Callable[[ToolCall], Ran], calls: Sequence[ToolCall], workspace: Workspace | None
 ) -> Iterator[Ran]:
-    # A call that may take long stays on this thread, where Ctrl-C reaches it.
-    if not at_once or len(calls) == 1:
-        yield from map(run, calls)
+    if len(calls) == 1:  # on this thread, where Ctrl-C reaches it
+        yield run(calls[0])
         return
-    with ContextThreadPoolExecutor(max_workers=MAX_CONCURRENT) as pool:
+    pool = ContextThreadPoolExecutor(max_workers=MAX_CONCURRENT)
+    is_cut = False
+    try:
         yield from pool.map(run, calls)
+    except BaseException as error:
+        is_cut = not isinstance(error, Exception)
+        raise
+    finally:
+        pool.shutdown(wait=not is_cut, cancel_futures=is_cut)
+        if is_cut and workspace:
+            end_commands(workspace)
 
 
 def _kept(message: Any) -> ToolMessage:

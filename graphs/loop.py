@@ -13,6 +13,7 @@ outcome. Where the steps go next is read from the state at the end of this file.
 
 import time
 from collections.abc import Callable, Container, Sequence
+from contextlib import closing
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -32,7 +33,7 @@ from grok_agent.gateway.ledger import Cost, Usage
 from grok_agent.graphs.answers import last_answer, last_words
 from grok_agent.graphs.ask import Model, failure
 from grok_agent.graphs.begin import begin
-from grok_agent.graphs.calls import run_calls
+from grok_agent.graphs.calls import MAX_CALLS, run_calls
 from grok_agent.graphs.display import DrawnLocally
 from grok_agent.graphs.guards import count_repeats, nudge, repeated_too_often, spent
 from grok_agent.graphs.leave import missing_leaves
@@ -112,11 +113,12 @@ class Loop:
         """Run the calls of the last answer, once leave for all of them has been asked."""
         calls = cast(AIMessage, state["messages"][-1]).tool_calls
         tools = {tool.name: tool for tool in self.work.tools(image_paths(task_of(state)))}
-        missing = self._missing_leaves(calls, tools, config)
+        missing = self._missing_leaves(calls[:MAX_CALLS], tools, config)
         messages = []
-        for ran in run_calls(calls, tools, missing, config, self.work.workspace):
-            self.record.result(state, ran, missing.get(ran.call["id"] or "", ""))
-            messages.append(ran.message)
+        with closing(run_calls(calls, tools, missing, config, self.work.workspace)) as results:
+            for ran in results:
+                self.record.result(state, ran, missing.get(ran.call["id"] or "", ""))
+                messages.append(ran.message)
         return {
             "messages": messages,
             "context_tokens": state["context_tokens"] + count_text(*(m.text for m in messages)),

@@ -7,6 +7,7 @@ would run outside the sandbox; those are put back after each command.
 
 import os
 import stat
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,6 +27,46 @@ class Kept:
     mode: int
 
 
+class GitWatch:
+    """One guard for all commands that run at the same time: what one of them has changed must not
+    count as how things were when the next began. Thread-safe."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._guard: GitGuard | None = None
+        self._commands = 0
+        self._lock = threading.RLock()
+
+    def begin(self) -> "Watched":
+        """A command begins."""
+        with self._lock:
+            if self._guard is None or not self._guard.is_repository:
+                self._guard = GitGuard(self._root)
+            self._commands += 1
+            return Watched(self, self._guard)
+
+    def restore(self, guard: "GitGuard", *, is_last_word: bool) -> list[str]:
+        """Put back what was changed since ``guard`` looked, for one command that has ended."""
+        with self._lock:
+            self._commands -= is_last_word
+            if not self._commands:
+                self._guard = None
+            return guard.restore()
+
+
+class Watched:
+    """The watch over one command."""
+
+    def __init__(self, watch: GitWatch, guard: "GitGuard") -> None:
+        self._watch, self._guard = watch, guard
+        self._is_over = False
+
+    def restore(self) -> list[str]:
+        """Put back what was changed, once the command has ended; the names relative to the root."""
+        first, self._is_over = not self._is_over, True
+        return self._watch.restore(self._guard, is_last_word=first)
+
+
 class GitGuard:
     """Remembers hooks and configuration of the repository in ``root`` and of its submodules.
 
@@ -36,6 +77,11 @@ class GitGuard:
         self._root = root
         self._git = root / ".git"
         self._kept = self._read() if self._git.exists() else {}
+
+    @property
+    def is_repository(self) -> bool:
+        """Whether there was anything to remember."""
+        return bool(self._kept)
 
     def restore(self) -> list[str]:
         """Put back what was changed, added or removed; the names relative to the root.

@@ -41,6 +41,7 @@ class RunTerminalCommand(WorkspaceTool):
         "Run a command in a shell. It starts in the workspace root, or in the folder where the last"
         " command ended (cd). It may write in the workspace and in $TMPDIR, not in /tmp. {network}"
         " Standard input is empty. Everything it started ends with it, unless background is true."
+        " Commands of one answer run at the same time: join with && what must come in order."
         " Python and ruff are on the PATH."
     )
     arguments = RunTerminalCommandArguments

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from grok_agent.errors import ToolError
 from grok_agent.tools.environment import command_environment
-from grok_agent.tools.git_guard import GitGuard
+from grok_agent.tools.git_guard import GitWatch, Watched
 from grok_agent.tools.launch import launch
 from grok_agent.tools.output import excerpt
 from grok_agent.tools.permission import reading_argv
@@ -31,16 +31,19 @@ class Execution:
     running: Running
     log: Path
     folder_file: Path
-    git: GitGuard | None
+    git: Watched | None
     started: float
 
 
 @dataclass
 class State:
     """What lasts from one command of a workspace to the next: the working folder, and commands in
-    the background by their names, with how they went once that is known."""
+    the background by their names, with how they went once that is known. ``waited_for`` are the
+    commands in the foreground, by their logs."""
 
     folder: Path
+    git: GitWatch
+    waited_for: dict[Path, Running] = field(default_factory=dict)
     jobs: dict[str, Execution] = field(default_factory=dict)
     results: dict[str, CommandResult] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -60,9 +63,16 @@ _states: weakref.WeakKeyDictionary[Workspace, State] = weakref.WeakKeyDictionary
 def state_of(workspace: Workspace) -> State:
     """The state of a workspace's terminal; jobs end with the workspace, or with the program."""
     if workspace not in _states:
-        state = _states.setdefault(workspace, State(workspace.root))
+        state = _states.setdefault(workspace, State(workspace.root, GitWatch(workspace.root)))
         weakref.finalize(workspace, state.end_jobs)
     return _states[workspace]
+
+
+def end_commands(workspace: Workspace) -> None:
+    """End the commands for whose end somebody waits, on whatever thread."""
+    for running in list(state_of(workspace).waited_for.values()):
+        with suppress(OSError):
+            running.end()
 
 
 class Terminal:
@@ -82,13 +92,19 @@ class Terminal:
         started is ended with it. Raises ToolError when it cannot be started at all.
         """
         execution = self.start(command, deadline_s, folder)
+        self.state.waited_for[execution.log] = execution.running
         try:
             ended = execution.running.wait() or execution.running.end()
-        except OSError as error:
-            raise _not_started(error) from error
-        except BaseException:
-            execution.running.end()
+        except BaseException as error:
+            with suppress(OSError):
+                execution.running.end()
+            if execution.git:
+                execution.git.restore()
+            if isinstance(error, OSError):
+                raise _not_started(error) from error
             raise
+        finally:
+            del self.state.waited_for[execution.log]
         moved = self._follow(execution) if folder is None else ()
         return self.result(execution, ended, moved)
 
@@ -103,7 +119,7 @@ class Terminal:
         if argv is None:
             self.workspace.remember_all()
             if self.workspace.permission != "all":
-                git = GitGuard(self.workspace.root)
+                git = self.state.git.begin()
         box = self._box()
         environment = command_environment(os.environ, box)
         descriptor, name = tempfile.mkstemp(".log", "command-", self.workspace.scratch)
@@ -124,6 +140,8 @@ class Terminal:
                     ports=self._ports(),
                 )
             except (OSError, ValueError) as error:
+                if git:
+                    git.restore()
                 raise _not_started(error) from error
         return Execution(command, running, log, folder_file, git, started)
 
