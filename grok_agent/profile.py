@@ -28,6 +28,7 @@ class ImageLimits:
     max_pixels: int = 2_408_448  # [client] more is scaled down on the server
     max_side_px: int = 2_000  # [client]
     max_bytes: int = 1_500_000  # [client] before Base64
+    max_encoded_bytes: int = 10_485_760  # [docs] 10 MiB in older copies, 20 in newer; as Base64
     min_side_px: int = 8  # [client] smaller sides are answered with 400
     min_pixels: int = 512  # [client]
     max_source_pixels: int = 178_956_970  # [client] also Pillow's hard decompression limit

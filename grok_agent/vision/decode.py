@@ -3,21 +3,26 @@
 The order is the safety: header, pixel limit, allow-list of formats, only then the decoder.
 """
 
+import hashlib
 import importlib
 import io
 import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
-import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
 
 from grok_agent.errors import ToolError
 from grok_agent.profile import GROK_BUILD, ImageLimits
 from grok_agent.vision.frames import count_frames
+from grok_agent.vision.levels import eight_bit_rows
 from grok_agent.vision.metadata import Metadata, read_metadata
+from grok_agent.vision.shrink import STRIP_PIXELS, Rows, shrink
 from grok_agent.vision.sources import FORMATS_IN_WORDS, SourceBytes, is_heic, read_source
+from grok_agent.vision.webp import decode_still
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 """The allow-list. Pillow's other readers include some that start outside programs."""
@@ -69,38 +74,58 @@ class Original:
 
 @dataclass(frozen=True)
 class Decoded:
-    """An 8-bit sRGB picture, upright, on white, within the model's size limits."""
+    """An 8-bit sRGB picture, upright, on white, within the model's size limits.
+
+    ``sha256`` is the hex digest of the file's bytes, or of the pixels of a picture without a file.
+    """
 
     label: str
     image: Image.Image
     original: Original
-    source_bytes: bytes
+    sha256: str
 
 
-def decode(source: Path | bytes | str, limits: ImageLimits = GROK_BUILD.images) -> Decoded:
+def decode(
+    source: object, limits: ImageLimits = GROK_BUILD.images, *, fetch: bool = False
+) -> Decoded:
     """Decode a picture safely and shrink it to ``limits``; animations give their first frame.
 
-    ``source`` is a path, the bytes of a file, a Base64 data URL, or a path as text. Raises
-    ToolError for everything else, for damaged or cut files, and for pictures of more than
-    DECODE_LIMIT_PIXELS; its text says what to do.
+    ``source`` as for :func:`grok_agent.vision.sources.read_source`. Raises ToolError for everything
+    else, for damaged or cut files, and for pictures of more than DECODE_LIMIT_PIXELS; its text says
+    what to do.
     """
-    found = read_source(source)
+    return decode_found(read_source(source, fetch=fetch), limits)
+
+
+def decode_found(
+    found: SourceBytes | Image.Image, limits: ImageLimits = GROK_BUILD.images
+) -> Decoded:
+    """As :func:`decode`, for a source that was read already."""
+    label = "the picture" if isinstance(found, Image.Image) else found.label
+    with _explained(label), _decoding, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        if isinstance(found, Image.Image):
+            return _decode_image(found, label, limits)
+        return _decode_file(found, limits)
+
+
+@contextmanager
+def _explained(label: str) -> Iterator[None]:
+    """Turns what decoders raise into words."""
     try:
-        with _decoding, warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module=r"PIL\.")
-            return _decode(found, limits)
+        yield
     except ToolError:
         raise
     except UnidentifiedImageError as error:
         raise ToolError(
-            f"{found.label} is no picture that can be read here, or a damaged one.",
+            f"{label} is no picture that can be read here, or a damaged one.",
             next_step=f"Give a whole {FORMATS_IN_WORDS} file.",
         ) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise _too_many_pixels(found.label) from error
+        raise _too_many_pixels(label) from error
     except Exception as error:  # decoders raise anything on damaged files, MemoryError included
         raise ToolError(
-            f"{found.label} is damaged or cut short ({_brief(error)}).",
+            f"{label} is damaged or cut short ({_brief(error)}).",
             next_step="Download or export the picture again.",
         ) from error
 
@@ -115,22 +140,24 @@ def fit_size(width: int, height: int, limits: ImageLimits) -> tuple[int, int]:
     return max(1, int(width * scale)), max(1, int(height * scale))
 
 
-def _decode(found: SourceBytes, limits: ImageLimits) -> Decoded:
+def _decode_file(found: SourceBytes, limits: ImageLimits) -> Decoded:
     with Image.open(io.BytesIO(found.data), formats=_readers(found)) as image:
-        width, height = image.size
-        if width * height > DECODE_LIMIT_PIXELS:
-            raise _too_many_pixels(found.label, width, height)
+        _refuse_bombs(image, found.label)
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        mode, target = image.mode, fit_size(width, height, limits)
+        mode, full = image.mode, image.size
+        target = fit_size(*full, limits)
         image.draft(mode, target)  # JPEG only: decodes at a half, quarter or eighth of the size
         before = read_metadata(image) if image.format == "TIFF" else None  # its reader turns it
-        image.load()
+        rows = _still_rows(image, found.data) if image.format == "WEBP" else None
+        if rows is None:
+            image.load()
+            rows = eight_bit_rows(image)
         metadata = before or read_metadata(image)  # a PNG's may lie behind its pixels
         turn = 1 if before else metadata.orientation
         original = Original(
             format="JPEG" if image.format == "MPO" else str(image.format),
-            width=height if turn > 4 else width,
-            height=width if turn > 4 else height,
+            width=full[1] if turn > 4 else full[0],
+            height=full[0] if turn > 4 else full[1],
             size_bytes=len(found.data),
             mode=mode,
             has_alpha=image.has_transparency_data,
@@ -138,12 +165,67 @@ def _decode(found: SourceBytes, limits: ImageLimits) -> Decoded:
             frames=_frames(image, found.data),
             metadata=metadata,
         )
-        pixels = _shrink(_eight_bit(image), target)
-        if turn in UPRIGHT:
-            pixels = pixels.transpose(UPRIGHT[turn])
-        pixels = _on_white(_to_srgb(pixels, image.info.get("icc_profile")))
+        small = shrink(image.size, rows, target)
+        pixels = _finished(small, turn, image.info.get("icc_profile"))
+    return Decoded(found.label, pixels, original, found.sha256)
+
+
+def _decode_image(image: Image.Image, label: str, limits: ImageLimits) -> Decoded:
+    """A picture of a program: its current frame, as it is; the object itself stays unchanged."""
+    _refuse_bombs(image, label)
+    if not image.width * image.height:
+        raise ToolError(f"{label} has no pixels.", next_step="Give a picture with content.")
+    image.load()
+    metadata = read_metadata(image)
+    turn = metadata.orientation
+    original = Original(
+        format=image.format or "pixels",
+        width=image.height if turn > 4 else image.width,
+        height=image.width if turn > 4 else image.height,
+        size_bytes=0,
+        mode=image.mode,
+        has_alpha=image.has_transparency_data,
+        has_colour_profile=bool(image.info.get("icc_profile")),
+        frames=int(getattr(image, "n_frames", 1)),
+        metadata=metadata,
+    )
+    small = shrink(image.size, eight_bit_rows(image), fit_size(*image.size, limits))
+    pixels = _finished(small, turn, image.info.get("icc_profile"))
+    return Decoded(label, pixels, original, _digest_of(image, turn))
+
+
+def _digest_of(image: Image.Image, turn: int) -> str:
+    """What tells one picture without a file from another: everything its look depends on."""
+    palette = image.getpalette("RGBA") if image.mode in ("P", "PA") else None
+    looks = (image.mode, image.size, turn, palette, image.info.get("transparency"))
+    digest = hashlib.sha256(repr((*looks, image.info.get("icc_profile"))).encode())
+    step = max(1, STRIP_PIXELS // image.width)
+    for top in range(0, image.height, step):
+        strip = image.crop((0, top, image.width, min(top + step, image.height)))
+        digest.update(strip.tobytes())
+    return digest.hexdigest()
+
+
+def _finished(small: Image.Image, turn: int, icc: Any) -> Image.Image:
+    """Upright, in sRGB, on white, with nothing beside its pixels."""
+    if turn in UPRIGHT:
+        small = small.transpose(UPRIGHT[turn])
+    pixels = _on_white(_to_srgb(small, icc if isinstance(icc, bytes) else None))
     pixels.info.clear()  # Pillow copies comments from here into what it writes
-    return Decoded(found.label, pixels, original, found.data)
+    return pixels
+
+
+def _still_rows(image: Image.Image, data: bytes) -> Rows | None:
+    """A WebP's strips without Pillow's animation reader, where that can be."""
+    if getattr(image, "n_frames", 1) != 1:
+        return None
+    pixels = decode_still(data, *image.size, has_alpha=image.mode == "RGBA")
+    return None if pixels is None else lambda top, bottom: Image.fromarray(pixels[top:bottom])
+
+
+def _refuse_bombs(image: Image.Image, label: str) -> None:
+    if image.width * image.height > DECODE_LIMIT_PIXELS:
+        raise _too_many_pixels(label, *image.size)
 
 
 def _readers(found: SourceBytes) -> tuple[str, ...]:
@@ -165,37 +247,6 @@ def _frames(image: Image.Image, data: bytes) -> int:
     if image.format == "MPO":  # a camera's JPEG with previews behind the picture
         return 1
     return int(getattr(image, "n_frames", 1))
-
-
-def _eight_bit(image: Image.Image) -> Image.Image:
-    """The picture with 8 bits a channel, in mode L, RGB, RGBA or CMYK."""
-    if image.mode.startswith(("I", "F")):
-        return Image.fromarray(_to_levels(np.asarray(image)))
-    if image.mode != "RGBA" and image.has_transparency_data:
-        return image.convert("RGBA")
-    if image.mode in ("L", "RGB", "RGBA", "CMYK"):
-        return image
-    return image.convert("L" if image.mode == "1" else "RGB")
-
-
-def _to_levels(values: np.ndarray) -> np.ndarray:
-    """16-bit, 32-bit and floating point grey as levels 0-255.
-
-    Such files do not say which number is white: the smallest usual one that no pixel exceeds.
-    """
-    if values.dtype.kind == "u":
-        return (values >> 8).astype(np.uint8)
-    finite = np.nan_to_num(values.astype(np.float32), posinf=0.0, neginf=0.0)
-    peak = float(finite.max(initial=0.0))
-    whites = (1.0, 255.0, 65_535.0) if values.dtype.kind == "f" else (255.0, 65_535.0)
-    white = next((white for white in whites if peak <= white), peak)
-    return np.rint(finite.clip(0.0) * (255.0 / white)).astype(np.uint8)
-
-
-def _shrink(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    if image.width <= size[0] and image.height <= size[1]:
-        return image
-    return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
 
 
 def _to_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:

@@ -5,7 +5,6 @@ import hashlib
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +13,21 @@ from PIL import Image
 from grok_agent.context.tokens import image_tokens
 from grok_agent.errors import ToolError
 from grok_agent.profile import GROK_BUILD, ImageLimits
-from grok_agent.vision.decode import Decoded, Original, decode
+from grok_agent.vision.decode import Decoded, Original, decode_found
+from grok_agent.vision.kept import Kept
+from grok_agent.vision.sources import SourceBytes, read_source
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
 
 QUALITIES = (88, 80, 72, 64, 56, 48, 40, 32)
 """JPEG qualities tried in turn until the picture is small enough; then its sides are halved."""
+
+MOST_BYTES = 5_000_000
+"""No picture is larger before Base64, whatever the limits say."""
+
+_URL_HEAD = "data:image/jpeg;base64,"
+_KEPT_BYTES = 12_000_000
 
 
 @dataclass(frozen=True)
@@ -65,29 +72,56 @@ class Picture:
         return self.original.frames
 
 
-def prepare(source: Path | bytes | str, limits: ImageLimits = GROK_BUILD.images) -> Picture:
-    """Make a picture fit for sending; equal sources give equal bytes.
+_prepared: Kept[Picture] = Kept(_KEPT_BYTES)  # by the source's digest and the limits
+_made: Kept[bool] = Kept(100_000)  # digests of JPEGs made here, and the limits they keep to
+_digests: Kept[str] = Kept(1_000_000)  # of files, by their path and state
 
-    ``source`` is a path, the bytes of a file, a Base64 data URL, or a path as text. Raises
-    ToolError, with the next step, for what is no readable picture and for pictures too small
-    for the model.
+
+def prepare(
+    source: object, limits: ImageLimits = GROK_BUILD.images, *, fetch: bool = False
+) -> Picture:
+    """Make a picture fit for sending; equal sources give equal bytes, the last ones from memory.
+
+    ``source`` is a path, bytes, a data URL, a Pillow image, what a notebook displays, or with
+    ``fetch`` a web address; see :func:`grok_agent.vision.sources.read_source`. Raises ToolError,
+    with the next step, for what is no readable picture and for pictures too small for the model.
     """
-    decoded = decode(source, limits)
+    found = read_source(source, fetch=fetch)
+    if isinstance(found, SourceBytes) and (kept := _prepared.get((found.sha256, limits))):
+        return kept
+    decoded = decode_found(found, limits)
     _refuse_too_small(decoded, limits)
     image, jpeg = _encode(decoded, limits)
-    return Picture(
+    picture = Picture(
         jpeg=jpeg,
         width=image.width,
         height=image.height,
         token_estimate=image_tokens(image.width, image.height, limits),
-        sha256=hashlib.sha256(decoded.source_bytes).hexdigest(),
+        sha256=decoded.sha256,
         original=decoded.original,
     )
+    _remember(picture, limits)
+    return picture
 
 
 def data_url(picture: Picture) -> str:
     """The picture as ``data:image/jpeg;base64,…``, a third longer than its JPEG."""
-    return "data:image/jpeg;base64," + base64.b64encode(picture.jpeg).decode("ascii")
+    return _URL_HEAD + base64.b64encode(picture.jpeg).decode("ascii")
+
+
+def is_prepared(url: str, limits: ImageLimits) -> bool:
+    """Whether this process has made the data URL by :func:`prepare` with the same limits."""
+    return url.startswith(_URL_HEAD) and bool(_made.get((_digest_of_text(url), limits)))
+
+
+def _remember(picture: Picture, limits: ImageLimits) -> None:
+    texts = sum(map(len, picture.original.metadata.texts.values()))
+    _prepared.put((picture.sha256, limits), picture, len(picture.jpeg) + texts)
+    _made.put((_digest_of_text(data_url(picture)), limits), True, 64)
+
+
+def _digest_of_text(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def hydrate(messages: "Sequence[BaseMessage]") -> "list[BaseMessage]":
@@ -121,14 +155,25 @@ def _image_block(block: Any) -> dict[str, Any]:
             f"The picture {path.name!r} of this conversation is gone or cannot be read.",
             next_step="Put the file back, or start again without it.",
         ) from error
-    url = _url_of_file(path, state.st_mtime_ns, state.st_size)
-    return {"type": "image_url", "image_url": {"url": url}}
+    picture = _of_file(path, (str(path), state.st_mtime_ns, state.st_size))
+    return {"type": "image_url", "image_url": {"url": data_url(picture)}}
 
 
-@lru_cache(maxsize=8)
-def _url_of_file(path: Path, mtime_ns: int, size: int) -> str:
-    """Cached by path and state: the same pictures go along with every request of a run."""
-    return data_url(prepare(path))
+def _of_file(path: Path, state: tuple[str, int, int]) -> Picture:
+    """Files that did not change are not read again: they go along with every request of a run."""
+    limits = GROK_BUILD.images
+    digest = _digests.get(state)
+    if digest and (kept := _prepared.get((digest, limits))):
+        return kept
+    picture = prepare(path, limits)
+    _digests.put(state, picture.sha256, 200)
+    return picture
+
+
+def most_bytes(limits: ImageLimits) -> int:
+    """The largest JPEG that may be sent: by the limits before and after Base64, and MOST_BYTES."""
+    encoded = (limits.max_encoded_bytes - len(_URL_HEAD)) // 4 * 3
+    return min(limits.max_bytes, encoded, MOST_BYTES)
 
 
 def _refuse_too_small(decoded: Decoded, limits: ImageLimits) -> None:
@@ -145,16 +190,16 @@ def _refuse_too_small(decoded: Decoded, limits: ImageLimits) -> None:
 
 
 def _encode(decoded: Decoded, limits: ImageLimits) -> tuple[Image.Image, bytes]:
-    image = decoded.image
+    image, most = decoded.image, most_bytes(limits)
     while True:
         for quality in QUALITIES:
             jpeg = _jpeg(image, quality)
-            if len(jpeg) <= limits.max_bytes:
+            if len(jpeg) <= most:
                 return image, jpeg
         half = (image.width // 2, image.height // 2)
         if min(half) < limits.min_side_px or half[0] * half[1] < limits.min_pixels:
             raise ToolError(
-                f"{decoded.label} cannot be made smaller than {limits.max_bytes} bytes.",
+                f"{decoded.label} cannot be made smaller than {most} bytes.",
                 next_step="Raise the byte limit, or leave the picture out.",
             )
         image = image.resize(half, Image.Resampling.LANCZOS)

@@ -1,12 +1,13 @@
-"""Makes a picture that is on its way smaller; the hook of :mod:`grok_agent.gateway.ladder`."""
+"""Makes a picture that is on its way fit for the model; the hook of the chat model."""
 
 from grok_agent.profile import ImageLimits
-from grok_agent.vision.prepare import data_url, prepare
+from grok_agent.vision.prepare import data_url, is_prepared, prepare
 
 
 def reencode(url: str, limits: ImageLimits) -> str:
     """The picture in the data URL ``url`` as a JPEG data URL within ``limits``.
 
-    Raises ToolError for what is no readable picture.
+    What was made here for these limits stays as it is, so that no picture loses twice. Raises
+    ToolError for what is no readable picture.
     """
-    return data_url(prepare(url, limits))
+    return url if is_prepared(url, limits) else data_url(prepare(url, limits))

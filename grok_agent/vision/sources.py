@@ -1,11 +1,16 @@
-"""Where a picture comes from: a path, bytes or a data URL become bytes, or one clear refusal."""
+"""Where a picture comes from: each kind of source becomes bytes, or one clear refusal."""
 
 import base64
 import binascii
+import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
+from PIL import Image
+
 from grok_agent.errors import ToolError
+from grok_agent.vision.displayed import picture_in
 
 MAX_FILE_BYTES = 100_000_000
 """Larger files are refused unread; a 40-megapixel PNG has about 70 MB."""
@@ -36,28 +41,47 @@ class SourceBytes:
     label: str
     data: bytes
 
+    @cached_property
+    def sha256(self) -> str:
+        """The hex digest of the bytes."""
+        return hashlib.sha256(self.data).hexdigest()
 
-def read_source(source: Path | bytes | str) -> SourceBytes:
-    """The bytes behind ``source``: a path, the file's bytes, a Base64 data URL, or a path as text.
 
-    Raises ToolError, which the model can mend, for whatever cannot be a picture by its place or
-    its first bytes. Web addresses are never followed.
+def read_source(source: object, *, fetch: bool = False) -> SourceBytes | Image.Image:
+    """The bytes behind ``source``, or the picture itself where it already is one in memory.
+
+    ``source`` is a path, a path as text, the bytes of a file, a Base64 data URL, a Pillow image, an
+    object that notebooks display as a picture (IPython's ``Image``, a Matplotlib figure), or with
+    ``fetch`` an ``https:`` or ``http:`` address on the public internet. Raises ToolError, which the
+    model can mend, for whatever cannot be a picture by its kind, its place or its first bytes.
     """
-    if isinstance(source, bytes):
-        found = SourceBytes("the picture", source)
+    if not isinstance(source, str | Path | bytes | bytearray | memoryview | Image.Image):
+        source = picture_in(source)
+    if isinstance(source, Image.Image):
+        return source
+    if isinstance(source, str):
+        found = _read_text(source, fetch=fetch)
     elif isinstance(source, Path):
         found = _read_file(source)
-    elif source[:5].lower() == "data:":
-        found = _read_data_url(source)
-    elif "://" in source[:16]:
-        raise ToolError(
-            f"{_shown(source)} is a web address, and addresses are not followed.",
-            next_step="Download the picture first and give the path of the file.",
-        )
     else:
-        found = _read_file(Path(source))
+        found = SourceBytes("the picture", bytes(source))
     _refuse_what_is_no_picture(found)
     return found
+
+
+def _read_text(source: str, *, fetch: bool) -> SourceBytes:
+    if source[:5].lower() == "data:":
+        return _read_data_url(source)
+    if "://" not in source[:16]:
+        return _read_file(Path(source))
+    if fetch and source[:8].lower().startswith(("http://", "https://")):
+        from grok_agent.vision.fetch import fetch as download  # loads an HTTP client
+
+        return SourceBytes("the picture", download(source, MAX_FILE_BYTES))
+    raise ToolError(
+        f"{_shown(source)} is a web address, and addresses are not followed.",
+        next_step="Download the picture first and give the path of the file.",
+    )
 
 
 def is_heic(data: bytes) -> bool:
