@@ -155,10 +155,12 @@ class Pace:
         self._refused = 0.5 * self._refused + refused
         self._seen = 0.5 * self._seen + len(seen)
         self._trial, self._since = None, now
-        if odds > 0:
-            self._set_rate(trial.rate, now)
-        else:
+        if odds <= 0:
             self._pace_around(trial.accepted, CUT, now)
+        elif self._limit is None:  # the rate that was kept; what was allowed may be far above
+            self._set_rate(min(trial.rate, trial.accepted / (1 - self.chance)), now)
+        else:
+            self._set_rate(trial.rate, now)
 
     def _share(self, run: list[Send]) -> float:
         """The refused share of ``run``, drawn to that of chance: a run is chosen for refusals."""
