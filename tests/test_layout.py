@@ -13,7 +13,7 @@ SOURCES = {"grok_agent": ROOT / "grok_agent", "grok_agent.tools": ROOT / "tools"
 SOURCES["grok_agent.graphs"] = ROOT / "graphs"
 
 FLOORS = (
-    ("errors", "folders", "settings", "profile"),
+    ("blobs", "errors", "folders", "settings", "profile"),
     ("gateway", "chat_model"),
     ("context", "vision", "prompts", "journal", "library"),
     ("tools",),

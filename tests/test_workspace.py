@@ -5,13 +5,16 @@ import socket
 import stat
 import subprocess
 import threading
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from grok_agent import SettingsError, ToolError, Workspace
+from grok_agent.tools.open_folder import Folder
 from grok_agent.tools.run import run_command
 
 posix = pytest.mark.skipif(os.name == "nt", reason="needs POSIX files")
@@ -123,16 +126,15 @@ def test_a_folder_exchanged_for_a_link_behind_the_guards_back_is_not_followed(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workspace = Workspace(root)
-    resolve = Workspace.resolve
+    open_folder = Folder.open
 
-    def resolve_then_exchange(self: Workspace, path: str) -> Path:
-        found = resolve(self, path)
+    def exchange_then_open(*arguments: Any, **options: Any) -> AbstractContextManager[Folder]:
         if not (root / "src").is_symlink():
             (root / "src").rename(root / "old")
             (root / "src").symlink_to("../outside")
-        return found
+        return open_folder(*arguments, **options)
 
-    monkeypatch.setattr(Workspace, "resolve", resolve_then_exchange)
+    monkeypatch.setattr(Folder, "open", exchange_then_open)
     with pytest.raises(ToolError):
         workspace.write("src/secret.txt", "overwritten")
     assert (root.parent / "outside" / "secret.txt").read_text() == "secret"
@@ -294,10 +296,11 @@ def test_an_edit_needs_a_fresh_read(root: Path) -> None:
     workspace.write("src/a.py", "a = 2\n")
     assert workspace.require_fresh("src/a.py").text == "a = 2\n"
     (root / "src" / "a.py").write_text("a = 3\n")
-    with pytest.raises(ToolError, match="changed since"):
+    with pytest.raises(ToolError, match="changed since it was read. Now it is:\n1→a = 3\n"):
         workspace.require_fresh("src/a.py")
+    assert workspace.require_fresh("src/a.py").text == "a = 3\n"  # what was shown counts as read
     (root / "src" / "a.py").unlink()
-    with pytest.raises(ToolError, match="does not exist"):
+    with pytest.raises(ToolError, match="was deleted since it was read"):
         workspace.require_fresh("src/a.py")
 
 

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from grok_agent.tools.guard import Folder
+from grok_agent.tools.open_folder import Folder
 
 GUARDED_FILES = ("config", "config.worktree", "info/attributes")
 MAX_BYTES = 1_000_000  # no such file is larger; one that is, is not put back

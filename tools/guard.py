@@ -1,22 +1,17 @@
-"""The path guard: which place in the workspace a name means, and files opened without following
-a link that is put in the way afterwards."""
+"""The path guard: which place in the workspace a name means."""
 
 import contextlib
 import os
-import secrets
 import stat
 import sys
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import Self
 
 from grok_agent.errors import ToolError
 
 MAX_PATH_BYTES = 4_095
 MAX_NAME_BYTES = 255
-HAS_FOLDER_HANDLES = os.open in os.supports_dir_fd
 RESERVED_ON_WINDOWS = frozenset(
     ["CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in range(1, 10))]
 )
@@ -56,91 +51,6 @@ def leaving_links(root: Path) -> Iterator[str]:
                         yield entry.path
                 elif entry.is_dir(follow_symlinks=False) and entry.name != ".git":
                     waiting.append(entry.path)
-
-
-@dataclass
-class Folder:
-    """A folder opened step by step below ``root``; no step follows a link.
-
-    Where the system has folder handles, names are opened relative to the handle, so that a
-    folder exchanged for a link after the guard has looked cannot lead outside.
-    """
-
-    path: Path
-    handle: int | None
-
-    @classmethod
-    @contextlib.contextmanager
-    def open(cls, root: Path, path: Path, *, create: bool = False) -> Iterator[Self]:
-        """Open ``path`` below ``root``; ``create`` makes missing folders. Raises OSError."""
-        if not HAS_FOLDER_HANDLES:
-            if create:
-                path.mkdir(parents=True, exist_ok=True)
-            yield cls(path, None)
-            return
-        handle = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            for name in path.relative_to(root).parts:
-                if create:
-                    with contextlib.suppress(FileExistsError):
-                        os.mkdir(name, dir_fd=handle)
-                flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-                handle, above = os.open(name, flags, dir_fd=handle), handle
-                os.close(above)
-            yield cls(path, handle)
-        finally:
-            os.close(handle)
-
-    def read(self, name: str, limit: int) -> tuple[bytes, os.stat_result]:
-        """At most ``limit`` bytes of a regular file and its status; never blocks on a pipe."""
-        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
-        with os.fdopen(self._open(name, flags), "rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise OSError(f"{name} is no regular file")
-            return file.read(limit), status
-
-    def replace(self, name: str, data: bytes, like: os.stat_result | None) -> None:
-        """Put ``data`` under ``name`` in one step: a temporary file, flushed, then renamed.
-
-        Mode bits and, where allowed, the owner of ``like`` are kept. When anything fails, the
-        old file stands and the temporary one is gone. Raises OSError.
-        """
-        temporary = f".{secrets.token_hex(8)}.tmp"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
-        descriptor = self._open(temporary, flags, 0o666)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                if like is not None and sys.platform != "win32":
-                    _keep_owner_and_mode(file.fileno(), like)
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(
-                self._at(temporary),
-                self._at(name),
-                src_dir_fd=self.handle,
-                dst_dir_fd=self.handle,
-            )
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(self._at(temporary), dir_fd=self.handle)
-            raise
-
-    def _open(self, name: str, flags: int, mode: int = 0o666) -> int:
-        binary = getattr(os, "O_BINARY", 0)
-        return os.open(self._at(name), flags | binary, mode, dir_fd=self.handle)
-
-    def _at(self, name: str) -> str:
-        return str(self.path / name) if self.handle is None else name
-
-
-def _keep_owner_and_mode(descriptor: int, like: os.stat_result) -> None:
-    if sys.platform != "win32":
-        if (like.st_uid, like.st_gid) != (os.geteuid(), os.getegid()):
-            with contextlib.suppress(PermissionError):
-                os.fchown(descriptor, like.st_uid, like.st_gid)
-        os.fchmod(descriptor, stat.S_IMODE(like.st_mode))
 
 
 def _check_name(given: str) -> None:

@@ -6,8 +6,11 @@ from collections.abc import Sequence
 
 from grok_agent.errors import ToolError
 from grok_agent.tools.lines import Lines, bare
+from grok_agent.tools.textfile import displayable
 
 _EXCERPT_LINES = 7
+_MAX_SHOWN_LINES = 60
+_MARGIN_LINES = 5
 _MAX_WIDTH = 200
 
 
@@ -64,6 +67,29 @@ def not_found(file: Lines, lines: Sequence[str]) -> ToolError:
         f"{excerpt}\n{_first_difference(file, lines)}",
         next_step=next_step,
     )
+
+
+def place_now(text: str, old: str | None) -> str:
+    """The numbered lines of ``text`` around the place where ``old`` is, or comes nearest.
+
+    ``old`` of None: all lines, if there are few. "" where nothing can be shown.
+    """
+    file = Lines.of(text)
+    first, stop = 0, len(file.texts)
+    if old is not None:
+        lines = Lines.of(old).texts
+        at = text.find(old) if old else -1
+        nearest = len(Lines.of(text[:at]).texts) - 1 if at >= 0 else _nearest(file, lines)
+        if nearest is None:
+            return ""
+        first = max(0, nearest - _MARGIN_LINES)
+        stop = min(stop, nearest + min(len(lines), _MAX_SHOWN_LINES) + _MARGIN_LINES)
+    if stop - first > _MAX_SHOWN_LINES + 2 * _MARGIN_LINES:
+        return ""
+    shown = file.texts[first:stop]
+    if max(map(len, shown), default=0) > _MAX_WIDTH * 5:
+        return ""
+    return "\n".join(f"{first + n}→{displayable(line)}" for n, line in enumerate(shown, 1))
 
 
 def _first_difference(file: Lines, lines: Sequence[str]) -> str:

@@ -44,7 +44,7 @@ class SearchReplace(WorkspaceTool):
         with self.workspace.editing(path):
             if not arguments.old_string:
                 return self._create(path, new)
-            before = self.workspace.require_fresh(path).text
+            before = self.workspace.require_fresh(path, arguments.old_string).text
             after = apply_edit(before, arguments.old_string, new, arguments.replace_all)
             written = self.workspace.write(path, after)
         action = "replaced all" if arguments.replace_all else "edited"

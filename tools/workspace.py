@@ -1,26 +1,29 @@
 """The workspace: one folder, and the one guard that every tool goes through."""
 
 import contextlib
-import errno
-import json
 import os
 import shutil
 import tempfile
 import threading
 import weakref
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from grok_agent.errors import PermissionDeniedError, SettingsError, ToolError
+from grok_agent.context.file_kinds import classify
+from grok_agent.errors import SettingsError, ToolError
 from grok_agent.tools import permission as permissions
 from grok_agent.tools.changes import Changes
-from grok_agent.tools.guard import Folder, leaving_links, locate
+from grok_agent.tools.edit_log import EditLog, Label
+from grok_agent.tools.guard import leaving_links, locate
+from grok_agent.tools.leaves import Leaves
 from grok_agent.tools.permission import Decision, Mode
 from grok_agent.tools.ripgrep import list_files
-from grok_agent.tools.sandbox import Limits
-from grok_agent.tools.textfile import TextFile, decode, digest_of, encode
+from grok_agent.tools.rules import Rules
+from grok_agent.tools.sandbox import Limits, confinement
+from grok_agent.tools.text_store import LABEL, TextStore, is_inside
+from grok_agent.tools.textfile import TextFile
 
 MAX_FILE_BYTES = 64_000_000
 
@@ -32,7 +35,9 @@ class Workspace:
     commands ask), ``"edits"`` (edits run, commands that may write ask) or ``"all"``.
     ``max_file_bytes`` bounds what is read as text. ``scratch`` is a folder outside the root for
     full outputs; by default a temporary one, removed with the workspace. ``limits`` are those of
-    the commands that run here.
+    the commands that run here. ``rules`` deny, ask for or allow calls before the mode does.
+    ``ask_leave`` is asked for leave where the graph cannot be interrupted: it gets the question of
+    :func:`grok_agent.graphs.leave.missing_leaves` and gives the same answers.
     Raises SettingsError for a root or mode that cannot be used. Thread-safe.
     """
 
@@ -44,6 +49,8 @@ class Workspace:
         max_file_bytes: int = MAX_FILE_BYTES,
         scratch: Path | None = None,
         limits: Limits | None = None,
+        rules: Rules | None = None,
+        ask_leave: Callable[[Mapping[str, Any]], Any] | None = None,
     ) -> None:
         self.root = _existing_folder(root)
         if permission not in permissions.MODES:
@@ -52,13 +59,12 @@ class Workspace:
                 next_step=f"Use one of: {', '.join(permissions.MODES)}.",
             )
         self.permission: Mode = permission
-        self.max_file_bytes = max_file_bytes
         self.limits = limits or Limits()
+        self.ask_leave = ask_leave
+        self.leaves = Leaves(self, permission, rules or Rules())
         self._scratch = scratch and Path(os.path.realpath(scratch))
         self._changes = Changes(self.root, lambda: list_files(self.root))
-        self._digests: dict[Path, str] = {}
-        self._grants: set[tuple[str, str]] = set()
-        self._locks: defaultdict[Path, threading.RLock] = defaultdict(threading.RLock)
+        self._texts = TextStore(self.root, self._changes, max_file_bytes)
         self._guard = threading.Lock()
 
     def __repr__(self) -> str:
@@ -102,36 +108,21 @@ class Workspace:
 
     def peek(self, path: str) -> TextFile:
         """Like :meth:`read`, for eyes other than the model's: the file does not count as read."""
-        root = self._root_of(path)
-        target = locate(root, path)
-        raw = self._bytes(root, target)
-        if raw is None:
-            raise self._missing(path, target)
-        return decode(raw, path)
+        self.leaves.require_file("reads", path)
+        return self._texts.peek(self._root_of(path), path)
 
     def mark_read(self, path: str, file: TextFile) -> None:
         """Note that the model has seen ``file``, at least in part."""
-        root = self._root_of(path)
-        self._digests[locate(root, path)] = file.digest
+        self._texts.mark_read(self._root_of(path), path, file)
 
-    def require_fresh(self, path: str) -> TextFile:
-        """The file's text now, for an edit. Raises ToolError when it was never read, or changed
-        since; own writes count as read."""
-        target = self.resolve(path)
-        raw = self._bytes(self.root, target)
-        if raw is None:
-            raise self._missing(path, target)
-        seen = self._digests.get(target)
-        if seen is None:
-            raise ToolError(
-                f"{path} has not been read yet.", next_step="Read it with read_file, then edit."
-            )
-        if seen != digest_of(raw):
-            raise ToolError(
-                f"{path} has changed since it was read.",
-                next_step="Read it again with read_file, then edit what stands there now.",
-            )
-        return decode(raw, path)
+    def require_fresh(self, path: str, old: str | None = None) -> TextFile:
+        """The file's text now, for an edit. Raises ToolError when it was never read, was deleted or
+        has changed since; own writes count as read.
+
+        The error shows how a changed file is now, around ``old`` (None: all of it, if it is short);
+        what was shown counts as read.
+        """
+        return self._texts.require_fresh(path, old)
 
     def write(self, path: str, text: str) -> TextFile:
         """Put ``text`` into a file in one step; missing folders are made. Gives what was written.
@@ -140,65 +131,86 @@ class Workspace:
         stands when anything fails. Raises ToolError. Whether the file was read first is not asked
         here but by :meth:`require_fresh`.
         """
-        target = self.resolve(path)
-        with self.editing(path):
-            before = self._bytes(self.root, target)
-            like = None if before is None else decode(before, path)
-            data = encode(text, like, path)
-            if len(data) > self.max_file_bytes:
-                raise self._too_large(path, len(data))
-            written = decode(data, path)
-            self._changes.remember(self.relative(path), before)
-            with _as_tool_error(path):
-                status = None if before is None else _writable(target)
-                with Folder.open(self.root, target.parent, create=True) as folder:
-                    folder.replace(target.name, data, status)
-            self._digests[target] = written.digest
-            return written
+        self.leaves.require_file("writes", path)
+        return self._texts.write(path, text)
 
-    @contextlib.contextmanager
-    def editing(self, path: str) -> Iterator[None]:
+    def editing(self, path: str) -> AbstractContextManager[None]:
         """Hold the lock of one file, so that edits of it run one after the other."""
-        target = self.resolve(path)
-        with self._guard:
-            lock = self._locks[target]
-        with lock:
-            yield
+        return self._texts.editing(path)
 
     # Permission
 
     def decide(self, tool: str, arguments: Mapping[str, Any]) -> Decision:
-        """May this call run? Grants are not counted here; nothing is run or changed."""
-        return permissions.decide(self.permission, tool, arguments, self)
+        """May this call run? Leave for single calls is not counted; nothing is run or changed."""
+        return self.leaves.decide(tool, arguments)
 
     def grant(self, tool: str, arguments: Mapping[str, Any]) -> None:
         """Remember a leave given for exactly this call."""
-        self._grants.add(_call_key(tool, arguments))
+        self.leaves.grant(tool, arguments)
 
     def require(self, tool: str, arguments: Mapping[str, Any]) -> None:
         """Raise PermissionDeniedError unless the call is allowed or a leave was granted."""
-        decision = self.decide(tool, arguments)
-        granted = decision.verdict == "ask" and _call_key(tool, arguments) in self._grants
-        if decision.verdict != "allow" and not granted:
-            raise PermissionDeniedError(
-                f"{tool} was refused: {decision.reason}.",
-                next_step="Go on without it, or the user starts again with a wider --permission"
-                " (edits allows edits, all allows commands as well).",
-            )
+        self.leaves.require(tool, arguments)
+
+    @property
+    def is_closed_to_commands(self) -> bool:
+        """True when the sandbox keeps commands from writing in the workspace."""
+        return self.permission == "plan" and confinement(self.limits).confined
+
+    def names_of(self, path: str) -> Sequence[str]:
+        """``path`` as given and as it is behind links, both relative to the root; none for a path
+        that the guard does not let pass."""
+        try:
+            real = self.resolve(path).relative_to(self.root)
+        except ToolError:
+            return ()
+        given = Path(os.path.normpath(self.root / path))
+        inside = given.is_relative_to(self.root)
+        names = [real, given.relative_to(self.root)] if inside else [real]
+        return tuple(dict.fromkeys(name.as_posix() for name in names))
+
+    def is_secret(self, path: str) -> bool:
+        """True when the file is named like one that holds secrets, as given or behind links."""
+        return any(classify(name, b"") == "secret" for name in self.names_of(path))
+
+    def may_show(self, path: str) -> bool:
+        """True when ``path`` lies inside and is neither denied nor named like a secret."""
+        if not self.is_inside(path) or self.leaves.rules.on_file("reads", path, self).effect:
+            return False
+        return not self.is_secret(path)
 
     def is_inside(self, path: str) -> bool:
         """True when the guard lets ``path`` pass."""
-        try:
-            self.resolve(path)
-        except ToolError:
-            return False
-        return True
+        return is_inside(self.root, path)
 
     def leaving_links(self) -> list[str]:
         """Absolute paths of all links to files outside the root, except in git's own data."""
         return list(leaving_links(self.root))
 
     # Changes
+
+    def record_to(self, folder: Path | str) -> None:
+        """Record every change from now on in ``folder``, the run's, before it is made.
+
+        Calling it again with the same folder changes nothing. See
+        :mod:`grok_agent.tools.edit_log`, where :func:`~grok_agent.tools.edit_log.edits_of_call`
+        tells afterwards whether the edit of a tool call took place. Raises OSError when the folder
+        cannot be written; the files of the workspace can be edited without a record.
+        """
+        if self._texts.log is None or self._texts.log.folder != Path(folder):
+            log = EditLog(folder, self.root)
+            log.begin()
+            self._texts.log = log
+
+    @contextlib.contextmanager
+    def during(self, step: int, call: str) -> Iterator[None]:
+        """Record what is changed inside, on this thread, as done by ``call`` (a tool call's id) in
+        ``step`` of the run (from 1)."""
+        token = LABEL.set(Label(step, call))
+        try:
+            yield
+        finally:
+            LABEL.reset(token)
 
     def remember_all(self) -> None:
         """Call before anything but our own edits may write, so that :meth:`diff` covers it."""
@@ -219,37 +231,6 @@ class Workspace:
         scratch = self._scratch
         return scratch if scratch and Path(path).is_relative_to(scratch) else self.root
 
-    def _bytes(self, root: Path, target: Path) -> bytes | None:
-        """The file's bytes, None when there is none."""
-        name = str(target.relative_to(root))
-        if target.is_dir():
-            raise ToolError(f"{name} is a folder.", next_step="Look into it with list_dir.")
-        with _as_tool_error(name):
-            try:
-                with Folder.open(root, target.parent) as folder:
-                    raw, status = folder.read(target.name, self.max_file_bytes + 1)
-            except FileNotFoundError:
-                return None
-        if len(raw) > self.max_file_bytes:
-            raise self._too_large(name, status.st_size)
-        return raw
-
-    def _missing(self, path: str, target: Path) -> ToolError:
-        same = [
-            self.relative(found)
-            for found in (target.parent.iterdir() if target.parent.is_dir() else ())
-            if found.name.casefold() == target.name.casefold() and self.is_inside(str(found))
-        ]
-        hint = f"Did you mean {same[0]}?" if same else "Find it with list_dir or grep."
-        return ToolError(f"{path} does not exist.", next_step=hint)
-
-    def _too_large(self, name: str, size: int) -> ToolError:
-        return ToolError(
-            f"{name} has {size / 1e6:.1f} MB; at most {self.max_file_bytes / 1e6:.0f} MB are read"
-            " or written.",
-            next_step="Use run_terminal_command with a tool that works on streams.",
-        )
-
 
 def _existing_folder(root: Path | str) -> Path:
     path = Path(os.path.realpath(Path(root).expanduser()))
@@ -263,24 +244,3 @@ def _existing_folder(root: Path | str) -> Path:
             f"The workspace {str(root)!r} cannot be read.", next_step="Check its permissions."
         )
     return path
-
-
-def _writable(target: Path) -> os.stat_result:
-    status = target.stat()
-    if not status.st_mode & 0o222:
-        raise PermissionError(errno.EACCES, "The file is read-only", str(target))
-    return status
-
-
-def _call_key(tool: str, arguments: Mapping[str, Any]) -> tuple[str, str]:
-    return tool, json.dumps(arguments, sort_keys=True, default=repr)
-
-
-@contextlib.contextmanager
-def _as_tool_error(name: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise ToolError(
-            f"{name}: {error.strerror or error}.", next_step="The file was left as it was."
-        ) from error
