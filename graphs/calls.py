@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from grok_agent.errors import GrokAgentError
 from grok_agent.graphs.side_by_side import side_by_side
+from grok_agent.tools.edit_log import during_call
 from grok_agent.tools.overflow import shortened
 from grok_agent.tools.terminal import end_commands
 from grok_agent.tools.workspace import Workspace
@@ -58,7 +59,8 @@ def run_calls(
     def run(call: ToolCall) -> Ran:
         began = time.monotonic()
         refused = missing.get(call["id"] or "")
-        message = failure(call, refused) if refused else answer(call, tools, config)
+        with during_call(call["id"] or ""):
+            message = failure(call, refused) if refused else answer(call, tools, config)
         return Ran(call, shortened(message, workspace), time.monotonic() - began)
 
     for group in side_by_side(calls[:MAX_CALLS], workspace):

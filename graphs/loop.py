@@ -114,6 +114,7 @@ class Loop:
         calls = cast(AIMessage, state["messages"][-1]).tool_calls
         tools = {tool.name: tool for tool in self.work.tools(image_paths(task_of(state)))}
         missing = self._missing_leaves(calls[:MAX_CALLS], tools, config)
+        self.record.edits(state, self.work.workspace)
         messages = []
         with closing(run_calls(calls, tools, missing, config, self.work.workspace)) as results:
             for ran in results:
@@ -130,6 +131,7 @@ class Loop:
         """Judge what the model calls finished; it may mend what is not good."""
         if state["denied"]:
             return stop("refused", state["denied"], error_kind=PermissionDeniedError.__name__)
+        self.record.edits(state, self.work.workspace)
         verdict = self.work.verify(state)
         checked = self._keep_check(state, verdict)
         if not verdict.problem:

@@ -15,6 +15,7 @@ from grok_agent.graphs.calls import Ran
 from grok_agent.graphs.state import Budget, CheckResult, LoopState
 from grok_agent.graphs.work import Work
 from grok_agent.journal import Journal, run_folder, stamp, without_secrets
+from grok_agent.tools.workspace import Workspace
 
 Listener = Callable[[Mapping[str, Any]], None]
 """Hears an event while the run goes on, on the thread that runs the graph's step."""
@@ -37,6 +38,7 @@ class Recorder:
         self._on_event = on_event
         self._hidden = hidden
         self._unwritable: set[str] = set()
+        self._unrecorded: set[str] = set()
 
     def start(
         self, run_id: str, work: Work, task: str, images: Sequence[str], budget: Budget
@@ -73,6 +75,20 @@ class Recorder:
             total_usd=state["cost"]["usd"],
             seconds=round(seconds, 3),
         )
+
+    def edits(self, state: LoopState, workspace: Workspace | None) -> None:
+        """Files are changed from now on: ``workspace`` records it in the run's folder."""
+        run_id = state["run_id"]
+        if workspace is None or self._journal_dir is None or not run_id:
+            return
+        if run_id in self._unrecorded:
+            return
+        try:
+            workspace.record_to(run_folder(self._journal_dir, run_id), state["steps"])
+        except OSError as error:
+            self._unrecorded.add(run_id)
+            text = f"Edits cannot be recorded, so that they cannot be undone: {error}."
+            self.notice(state, text)
 
     def result(self, state: LoopState, ran: Ran, denied: str) -> None:
         """A tool call was answered; ``denied`` is the leave that it lacked."""

@@ -6,6 +6,7 @@ import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,7 +32,17 @@ class Label:
     call: str = ""
 
 
-NO_CALL = Label()
+_CALL: ContextVar[str] = ContextVar("call", default="")
+
+
+@contextmanager
+def during_call(call: str) -> Iterator[None]:
+    """What is changed inside, on this thread, is recorded as done by the tool call of this id."""
+    token = _CALL.set(call)
+    try:
+        yield
+    finally:
+        _CALL.reset(token)
 
 
 @dataclass(frozen=True)
@@ -58,12 +69,14 @@ class EditLog:
 
     One process writes, others may read. A line reaches the disk before the change is made, and
     another one says how that went. Contents lie beside it, each once, for their owner only.
+    ``step`` is the run's step in which changes are made from now on.
     """
 
     def __init__(self, folder: Path | str, root: Path) -> None:
         self.folder = Path(folder)
         self.root = root
         self.blobs = Blobs(self.folder / CONTENTS)
+        self.step = 0
         self._lock = threading.Lock()
         self._begun = False
 
@@ -84,7 +97,6 @@ class EditLog:
         after: FileState | None,
         *,
         by: Maker = "edit",
-        label: Label = NO_CALL,
         folders: tuple[str, ...] = (),
     ) -> Iterator[None]:
         """Record a change, let the caller make it, record that it was made or that it failed.
@@ -100,7 +112,8 @@ class EditLog:
             before=before and asdict(before),
             after=after and asdict(after),
             by=by,
-            **asdict(label),
+            step=0 if by == "others" else self.step,
+            call="" if by == "others" else _CALL.get(),
             folders=folders,
         )
         try:

@@ -6,20 +6,16 @@ import os
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
-from contextvars import ContextVar
 from pathlib import Path
 
 from grok_agent.errors import ToolError
 from grok_agent.tools.changes import Changes
-from grok_agent.tools.edit_log import NO_CALL, EditLog, Label
+from grok_agent.tools.edit_log import EditLog
 from grok_agent.tools.file_state import FileState
 from grok_agent.tools.guard import locate
 from grok_agent.tools.open_folder import Folder
 from grok_agent.tools.refusals import place_now
 from grok_agent.tools.textfile import TextFile, decode, digest_of, encode
-
-LABEL: ContextVar[Label] = ContextVar("label", default=NO_CALL)
-"""The tool call in whose course files are changed."""
 
 
 class TextStore:
@@ -108,8 +104,7 @@ class TextStore:
                     was = FileState(keep(before), status.st_mode)
                 becomes = FileState(keep(data), draft.mode)
                 name = target.relative_to(self.root).as_posix()
-                label, made = LABEL.get(), folder.made
-                with self.log.edit(name, was, becomes, label=label, folders=made):
+                with self.log.edit(name, was, becomes, folders=folder.made):
                     draft.put(target.name)
 
     def _changed(self, path: str, raw: bytes, old: str | None) -> ToolError:

@@ -1,12 +1,11 @@
 """The workspace: one folder, and the one guard that every tool goes through."""
 
-import contextlib
 import os
 import shutil
 import tempfile
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -15,14 +14,14 @@ from grok_agent.context.file_kinds import classify
 from grok_agent.errors import SettingsError, ToolError
 from grok_agent.tools import permission as permissions
 from grok_agent.tools.changes import Changes
-from grok_agent.tools.edit_log import EditLog, Label
+from grok_agent.tools.edit_log import EditLog
 from grok_agent.tools.guard import leaving_links, locate
 from grok_agent.tools.leaves import Leaves
 from grok_agent.tools.permission import Decision, Mode
 from grok_agent.tools.ripgrep import list_files
 from grok_agent.tools.rules import Rules
 from grok_agent.tools.sandbox import Limits, confinement
-from grok_agent.tools.text_store import LABEL, TextStore, is_inside
+from grok_agent.tools.text_store import TextStore, is_inside
 from grok_agent.tools.textfile import TextFile
 
 MAX_FILE_BYTES = 64_000_000
@@ -189,28 +188,20 @@ class Workspace:
 
     # Changes
 
-    def record_to(self, folder: Path | str) -> None:
-        """Record every change from now on in ``folder``, the run's, before it is made.
+    def record_to(self, folder: Path | str, step: int = 0) -> None:
+        """Record every change from now on in ``folder``, the run's, before it is made, as done in
+        ``step`` of the run (from 1).
 
-        Calling it again with the same folder changes nothing. See
-        :mod:`grok_agent.tools.edit_log`, where :func:`~grok_agent.tools.edit_log.edits_of_call`
-        tells afterwards whether the edit of a tool call took place. Raises OSError when the folder
-        cannot be written; the files of the workspace can be edited without a record.
+        :func:`grok_agent.tools.edit_log.edits_of_call` tells afterwards whether the edit of a tool
+        call took place. Raises OSError when the folder cannot be written; without a record, files
+        are edited all the same.
         """
         if self._texts.log is None or self._texts.log.folder != Path(folder):
+            self._texts.log = None
             log = EditLog(folder, self.root)
             log.begin()
             self._texts.log = log
-
-    @contextlib.contextmanager
-    def during(self, step: int, call: str) -> Iterator[None]:
-        """Record what is changed inside, on this thread, as done by ``call`` (a tool call's id) in
-        ``step`` of the run (from 1)."""
-        token = LABEL.set(Label(step, call))
-        try:
-            yield
-        finally:
-            LABEL.reset(token)
+        self._texts.log.step = step
 
     def remember_all(self) -> None:
         """Call before anything but our own edits may write, so that :meth:`diff` covers it."""
