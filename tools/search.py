@@ -73,12 +73,23 @@ class Grep(WorkspaceTool):
         command = [ripgrep(), *walk_options(self.workspace.root), *_options(arguments)]
         command += [f"--regexp={arguments.pattern}", "--", *([target] if target != "." else [])]
         usual, most = LIMITS[arguments.output_mode]
-        found = _Found(min(arguments.head_limit or usual, most))
+        found = _Found(min(arguments.head_limit or usual, most), self._is_hidden(target))
         search = _Search(command, self.workspace.root)
         search.run(found.take)
         if not found.seen:
             search.raise_if_failed()
         return found.result(str(self.workspace.root), arguments.output_mode, search.cut_short)
+
+    def _is_hidden(self, target: str) -> Callable[[str], bool]:
+        """Whether lines of a file are passed over: it needs leave, and was not asked for."""
+        known: dict[str, bool] = {target: False}
+
+        def is_hidden(path: str) -> bool:
+            if path not in known:
+                known[path] = not self.workspace.may_show(path)
+            return known[path]
+
+        return is_hidden
 
     def _target(self, path: str | None) -> str:
         if not path:
@@ -97,9 +108,11 @@ class Grep(WorkspaceTool):
 
 @dataclass
 class _Found:
-    """Lines of ripgrep's output, kept up to ``limit`` and 40,000 bytes, counted beyond."""
+    """Lines of ripgrep's output, kept up to ``limit`` and 40,000 bytes, counted beyond; those of
+    files that are hidden do not count."""
 
     limit: int
+    is_hidden: Callable[[str], bool]
     hits: list[SearchHit] = field(default_factory=list)
     counts: list[tuple[str, int]] = field(default_factory=list)
     seen: int = 0
@@ -116,6 +129,8 @@ class _Found:
             return True
         path, number = os.fsdecode(parsed[1]).replace(os.sep, "/"), int(parsed[2])
         text = (parsed[4] or b"").decode("utf-8", "replace")
+        if self.is_hidden(path):
+            return True
         self.seen += 1
         if parsed[3] is None:
             self.files += 1

@@ -15,8 +15,8 @@ from grok_agent.tools.environment import command_environment
 from grok_agent.tools.git_guard import GitWatch, Watched
 from grok_agent.tools.launch import launch
 from grok_agent.tools.output import excerpt
-from grok_agent.tools.permission import reading_argv
 from grok_agent.tools.process import Ended, Running
+from grok_agent.tools.reading_commands import reading_argv
 from grok_agent.tools.results import CommandResult
 from grok_agent.tools.sandbox import confinement
 from grok_agent.tools.shell import left_folder, through_shell, without_shell
@@ -111,9 +111,11 @@ class Terminal:
     def start(self, command: str, deadline_s: float, folder: Path | None = None) -> Execution:
         """Start ``command``; asks for no leave, callers do. Raises ToolError.
 
-        A command known to read only runs without a shell and may write nothing. Before any other
+        A command known to read only runs without a shell and may write nothing; nor may one that
+        the model runs in the mode ``plan``, as far as there is a sandbox. Before any other
         the files are remembered, so that the workspace's diff covers what it does.
         """
+        closed = self.workspace.permission == "plan" and folder is None
         folder = folder or self._folder()
         argv, git = self._reading_argv(command, folder), None
         if argv is None:
@@ -132,7 +134,7 @@ class Terminal:
                     or through_shell(command, environment, folder_file),
                     folder=folder,
                     workspace=self.workspace.root,
-                    writable=[box] if argv else [self.workspace.root, box],
+                    writable=[box] if argv or closed else [self.workspace.root, box],
                     environment=environment,
                     output=output,
                     deadline_s=deadline_s,
@@ -222,8 +224,8 @@ class _Folder:
     def __init__(self, workspace: Workspace, folder: Path) -> None:
         self._workspace, self._folder = workspace, folder
 
-    def is_inside(self, path: str) -> bool:
-        return self._workspace.is_inside(str(self._folder / path))
+    def may_show(self, path: str) -> bool:
+        return self._workspace.may_show(str(self._folder / path))
 
     def leaving_links(self) -> list[str]:
         return self._workspace.leaving_links()
