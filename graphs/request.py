@@ -14,25 +14,38 @@ from langchain_core.messages import (
     convert_to_openai_messages,
 )
 
+from grok_agent.context.history import Kept, nothing_left
+from grok_agent.context.shown import with_short_arguments
+from grok_agent.context.told import FEEDBACK_MARK, is_persons
 from grok_agent.context.tokens import TOKENS_PER_MESSAGE, count, count_messages
 from grok_agent.graphs.state import LoopState, Update
 
-FEEDBACK_MARK = "grok_agent_feedback"
+MAX_EARLIER_CHARS = 60_000
+"""Of what was said in earlier turns of the thread; the oldest stays away first."""
 
 
 def compose(state: LoopState, system: str) -> list[BaseMessage]:
     """System text, what was said before, the task with its background, and this run's turns.
 
-    Everything before the newest turn is byte for byte what the request before it held.
+    For turns that have left stands the record of them, behind the task. As long as none leaves,
+    everything before the newest turn is byte for byte what the request before it held.
     """
     messages = state["messages"]
     task = task_of(state)
+    kept = kept_of(state)
     return [
         SystemMessage(system),
         *_words(messages[: messages.index(task)]),
-        _opening(task, state["background"]),
-        *messages[state["turns_from"] :],
+        _opening(task, state["background"], kept["notes"]),
+        *(_as_shown(message, kept["shown"]) for message in messages[kept["first"] :]),
     ]
+
+
+def kept_of(state: LoopState) -> Kept:
+    """What is known of the turns that left the request; at the beginning, none has."""
+    return state.get("history") or nothing_left(
+        state["turns_from"], state["context_tokens"], state["steps"]
+    )
 
 
 def task_of(state: LoopState) -> AnyMessage:
@@ -64,7 +77,7 @@ def tell(state: LoopState, text: str) -> Update:
 def newest_task(messages: Sequence[AnyMessage]) -> HumanMessage | None:
     """The last message that a person wrote, or None."""
     said = (each for each in reversed(messages) if isinstance(each, HumanMessage))
-    return next((each for each in said if FEEDBACK_MARK not in each.additional_kwargs), None)
+    return next(filter(is_persons, said), None)
 
 
 def task_message(task: str, images: Sequence[str]) -> HumanMessage:
@@ -81,22 +94,37 @@ def image_paths(message: BaseMessage) -> list[str]:
     return [str(each["path"]) for each in _blocks(message) if each.get("type") == "image_file"]
 
 
-def _opening(task: BaseMessage, background: str) -> HumanMessage:
+def _opening(task: BaseMessage, background: str, notes: str) -> HumanMessage:
     query = f"<user_query>\n{task.text}\n</user_query>"
-    text = f"{background}\n\n{query}" if background else query
+    text = "\n\n".join(part for part in (background, query, notes) if part)
     pictures = [block for block in _blocks(task) if block.get("type") != "text"]
     return HumanMessage([{"type": "text", "text": text}, *pictures] if pictures else text)
+
+
+def _as_shown(message: BaseMessage, shown: Mapping[str, str]) -> BaseMessage:
+    if isinstance(message, AIMessage):
+        return with_short_arguments(message)
+    text = shown.get(message.id or "")
+    return message if text is None else message.model_copy(update={"content": text})
 
 
 def _words(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
     """What was said in earlier turns, without tool traffic, which could be half of a pair."""
     said: list[BaseMessage] = []
-    for message in messages:
-        if isinstance(message, HumanMessage) and FEEDBACK_MARK not in message.additional_kwargs:
+    left = MAX_EARLIER_CHARS
+    for message in reversed(messages):
+        left -= len(str(message.text)) if is_persons(message) or _is_answer(message) else 0
+        if left < 0:
+            break
+        if is_persons(message):
             said.append(HumanMessage(message.content))
-        elif isinstance(message, AIMessage) and message.text and not message.tool_calls:
+        elif _is_answer(message):
             said.append(AIMessage(str(message.text)))
-    return said
+    return said[::-1]
+
+
+def _is_answer(message: BaseMessage) -> bool:
+    return isinstance(message, AIMessage) and bool(message.text) and not message.tool_calls
 
 
 def _blocks(message: BaseMessage) -> list[dict[str, Any]]:

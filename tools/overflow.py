@@ -55,13 +55,17 @@ def _where(text: str, workspace: Workspace | None) -> str:
     if workspace is None:
         return "the rest was not kept: ask for less"
     try:
-        file = _stored(text, workspace.scratch)
+        file = stored(text, workspace.scratch)
     except OSError as error:
         return f"the rest could not be kept ({error.strerror}): ask for less"
     return f"all of it is in {file}: read_file shows more of it with offset and limit"
 
 
-def _stored(text: str, folder: Path) -> Path:
+def stored(text: str, folder: Path) -> Path:
+    """Write ``text`` to a file of ``folder`` that its content names, in lines that can be paged.
+
+    Raises OSError where that cannot be done.
+    """
     lines = text.split("\n")
     broken = [
         line[start : start + MAX_LINE_CHARS]
