@@ -56,41 +56,50 @@ class Model:
             return asked | self._recover(state, error)
         except SpendingCapError as error:  # nothing was sent
             return {"stop": ending("over_budget", str(error), limit="usd")}
+        sizes = self._sizes(state, answer)
         asked |= self._account(state, answer)
         now = cast(LoopState, {**state, **asked})
         self._record.answer(now, answer, cost_of(answer, self.profile), time.monotonic() - began)
-        return asked | self._judge(now, answer)
+        return asked | self._judge(now, answer, sizes)
 
     def _send(self, state: LoopState, system: str, config: RunnableConfig) -> AIMessage:
         options = {"conversation_id": state["run_id"]} if self._sends_conversation else {}
         return self._model.invoke(hydrate(compose(state, system)), config, **options)
 
     def _account(self, state: LoopState, answer: AIMessage) -> Update:
-        """What the answer adds to the bill and to the next request."""
+        """What the answer adds to the bill."""
         usage = Usage.of(answer) or Usage()
         cost = Cost(**state["cost"]) + cost_of(answer, self.profile)
         if cost.usd is None and state["cost"]["usd"] is not None:
             text = "What this run costs is not known, so no limit in dollars can end it."
             self._record.notice(state, text)
-        grown = state["context_tokens"] + count_answer(answer)
-        measured = usage.input_tokens + usage.output_tokens
-        is_sound = usage.input_tokens > 0 and measured > grown * SOUND_SHARE
         return {
             "model": str(answer.response_metadata.get("model_name") or ""),
             "usage": asdict(Usage(**state["usage"]) + usage),
             "cost": asdict(cost),
+        }
+
+    def _sizes(self, state: LoopState, answer: AIMessage) -> Update:
+        """What the answer, once it is kept, adds to the next request."""
+        usage = Usage.of(answer) or Usage()
+        grown = state["context_tokens"] + count_answer(answer)
+        measured = usage.input_tokens + usage.output_tokens
+        is_sound = usage.input_tokens > 0 and measured > grown * SOUND_SHARE
+        return {
             "context_tokens": measured if is_sound else grown,
             "measured_tokens": measured if is_sound else state.get("measured_tokens", 0),
         }
 
-    def _judge(self, state: LoopState, answer: AIMessage) -> Update:
+    def _judge(self, state: LoopState, answer: AIMessage, sizes: Update) -> Update:
         if refusal := refusal_of(answer):
-            return {"messages": [answer], **stop("refused", refusal)}
+            return {"messages": [answer], **sizes, **stop("refused", refusal)}
         if cut := cut_of(answer):
-            return self._recover(state, IncompleteAnswerError(cut))
+            incomplete = IncompleteAnswerError(cut)
+            incomplete.retryable = False  # word for word it would be cut again
+            return self._recover(state, incomplete)
         problem = problem_of(answer)
         if not problem:
-            return {"messages": [answer], "incomplete": 0, "repairs": 0}
+            return {"messages": [answer], **sizes, "incomplete": 0, "repairs": 0}
         if state["repairs"] >= MAX_REPAIRS:
             return stop("stuck", f"The model's answers cannot be used: {problem}.")
         repair = (
@@ -106,7 +115,7 @@ class Model:
             return failure(error)
         text = f"{error.what} It is asked for again; what it cost is not in the sum."
         self._record.notice(state, text)
-        if times == 1:
+        if times == 1 and error.retryable:
             return {"incomplete": times}
         repair = f"Your last answer was not whole: {error.what} Answer again, in smaller steps."
         return {"incomplete": times, **tell(state, repair)}

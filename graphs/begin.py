@@ -38,6 +38,8 @@ def begin(state: LoopState, config: RunnableConfig) -> tuple[HumanMessage, LoopS
         repairs=0,
         second_chances=0,
         repeated={},
+        progress={},
+        todos=[],
         denied="",
         check=None,
         stop=None,

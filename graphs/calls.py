@@ -1,5 +1,6 @@
 """Runs the tool calls of one answer: side by side where none has to wait for another."""
 
+import difflib
 import json
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
@@ -38,6 +39,11 @@ class Ran:
     message: ToolMessage
     seconds: float = 0.0
 
+    @property
+    def failed(self) -> bool:
+        """Whether the answer is an error."""
+        return self.message.status == "error"
+
 
 def run_calls(
     calls: Iterable[ToolCall],
@@ -73,7 +79,7 @@ def answer(call: ToolCall, tools: Mapping[str, BaseTool], config: RunnableConfig
     """The message that answers one call; whatever goes wrong is an error message."""
     tool = tools.get(call["name"])
     if tool is None:
-        return failure(call, f"There is no tool {call['name']}. Tools: {', '.join(tools)}.")
+        return failure(call, _no_such_tool(call["name"], tools))
     try:
         message = tool.invoke({**call, "type": "tool_call"}, config)
     except GraphBubbleUp:
@@ -132,6 +138,15 @@ def _marked(message: ToolMessage) -> ToolMessage:
     if message.status != "error" or text.lower().startswith("error"):
         return message
     return message.model_copy(update={"content": f"Error: {text}"})
+
+
+def _no_such_tool(name: str, tools: Mapping[str, BaseTool]) -> str:
+    lost = f"There is no tool {name[:100]}. Tools: {', '.join(tools)}."
+    near = difflib.get_close_matches(name[:100], tools, n=1, cutoff=0.5)
+    if not near:
+        return lost
+    schema = json.dumps(_parameters(tools[near[0]]), ensure_ascii=False)
+    return f"{lost} Did you mean {near[0]}? Its parameters: {schema}"
 
 
 def _wrong_arguments(tool: BaseTool, error: ValidationError) -> str:

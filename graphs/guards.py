@@ -14,7 +14,7 @@ from grok_agent.tools.permission import READING_TOOLS
 
 
 class Patience(NamedTuple):
-    """How often the same calls may come in a row before a word, and before the end."""
+    """How often the same may come before a word, and before the end."""
 
     nudge: int
     halt: int
@@ -41,13 +41,22 @@ def spent(state: LoopState, budget: Budget, profile: Profile, ratio: Ratio) -> S
         return _over("steps", f"The run has made {state['steps']} requests.", "--max-steps")
     if state["seconds"] >= budget.max_seconds:
         return _over("seconds", f"The run has worked {state['seconds']:.0f} s.", "--max-seconds")
-    upcoming = _at_most(state, ratio)
+    most, total = budget.max_total_tokens, sum_of_tokens(state["usage"])
+    if most is not None and total >= most:
+        what = f"The run has used {total:,} tokens of {most:,}."
+        return _over("total_tokens", what, "--max-total-tokens")
+    upcoming = at_most(state, ratio)
     if upcoming >= ceiling:
         what = f"The next request could hold {upcoming:,} tokens of {ceiling:,}."
         return _over("input_tokens", what, "")
     if state["remaining_steps"] < STEPS_TO_FINISH:
         return _over("steps", "LangGraph's limit of steps is near.", "recursion_limit")
     return None
+
+
+def sum_of_tokens(usage: Mapping[str, int]) -> int:
+    """All tokens that were billed, whatever their price."""
+    return usage["input_tokens"] + usage["output_tokens"]
 
 
 def count_repeats(calls: Sequence[ToolCall], before: Mapping[str, Any]) -> dict[str, Any]:
@@ -69,17 +78,17 @@ def repeated_too_often(repeated: Mapping[str, Any]) -> Stop | None:
 def nudge(state: LoopState) -> str:
     """What to tell a model that starts to repeat itself; empty where nothing is to be said."""
     repeated = state["repeated"]
-    if not repeated or repeated["times"] != _patience(repeated).nudge:
-        return ""
     if not isinstance(state["messages"][-1], ToolMessage):  # it was told already
         return ""
+    if not repeated or repeated["times"] != _patience(repeated).nudge:
+        return str(state["progress"].get("warning", ""))
     return (
         f"You have made exactly the same tool calls {repeated['times']} times in a row, and the"
         " result will not change. Do something else, or give your final answer."
     )
 
 
-def _at_most(state: LoopState, ratio: Ratio) -> int:
+def at_most(state: LoopState, ratio: Ratio) -> int:
     """Prompt tokens of the next request, as the gateway may count them."""
     measured = state.get("measured_tokens", 0)
     if not measured:

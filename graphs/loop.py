@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, ToolCall
+from langchain_core.messages import AIMessage, AnyMessage, ToolCall
 from langchain_core.runnables import RunnableConfig
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -37,6 +37,7 @@ from grok_agent.graphs.calls import MAX_CALLS, run_calls
 from grok_agent.graphs.display import DrawnLocally
 from grok_agent.graphs.guards import count_repeats, nudge, repeated_too_often, spent
 from grok_agent.graphs.leave import missing_leaves
+from grok_agent.graphs.progress import Seen, advanced, texts_of_edited, without_progress
 from grok_agent.graphs.record import Listener, Recorder, keys_of
 from grok_agent.graphs.request import (
     compose,
@@ -97,7 +98,8 @@ class Loop:
     def guard(self, state: LoopState, config: RunnableConfig) -> Update:
         """Stand before each request: end a run that may not, or need not, make another one."""
         over = spent(state, self.budget, self.model.profile, self.model.ratio)
-        end = repeated_too_often(state["repeated"]) or over
+        stuck = repeated_too_often(state["repeated"]) or without_progress(state["progress"])
+        end = stuck or over
         if end:
             return {"stop": end}
         if self.work.is_settled(state):
@@ -115,15 +117,21 @@ class Loop:
         tools = {tool.name: tool for tool in self.work.tools(image_paths(task_of(state)))}
         missing = self._missing_leaves(calls[:MAX_CALLS], tools, config)
         self.record.edits(state, self.work.workspace)
-        messages = []
+        messages: list[AnyMessage] = []
+        seen: list[Seen] = []
+        before = texts_of_edited(calls, self.work.workspace)
         with closing(run_calls(calls, tools, missing, config, self.work.workspace)) as results:
             for ran in results:
                 self.record.result(state, ran, missing.get(ran.call["id"] or "", ""))
                 messages.append(ran.message)
+                if ran.call["id"] not in missing and len(messages) <= MAX_CALLS:
+                    seen.append(Seen(ran.call, str(ran.message.text), ran.failed))
+        after = texts_of_edited(calls, self.work.workspace)
         return {
             "messages": messages,
             "context_tokens": state["context_tokens"] + count_text(*(m.text for m in messages)),
             "repeated": count_repeats(calls, state["repeated"]),
+            "progress": advanced(state["progress"], seen, before, after),
             "denied": "\n".join(missing.values()),
         }
 

@@ -14,7 +14,7 @@ from grok_agent.gateway.ledger import Cost, Usage
 from grok_agent.profile import GROK_BUILD
 
 Status = Literal["done", "refused", "over_budget", "stuck", "failed"]
-Limit = Literal["", "usd", "steps", "seconds", "input_tokens"]
+Limit = Literal["", "usd", "steps", "seconds", "input_tokens", "total_tokens"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,8 @@ class Budget:
     Limits are looked at before each request: a step that has begun goes on to its own time limit.
     ``max_usd`` in US dollars (None: no limit), ``max_steps`` in requests to the model,
     ``max_seconds`` of work (waiting for a person's leave is not counted), ``max_input_tokens`` of
-    one request: no request is sent that reaches it, nor the model's safe input.
+    one request: no request is sent that reaches it, nor the model's safe input;
+    ``max_total_tokens`` of all requests and answers together (None: no limit).
 
     Raises :class:`SettingsError` for a limit below zero; the caller mends it.
     """
@@ -33,6 +34,7 @@ class Budget:
     max_steps: int = 60
     max_seconds: float = 1800.0
     max_input_tokens: int = GROK_BUILD.safe_input_tokens
+    max_total_tokens: int | None = None
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
@@ -65,7 +67,8 @@ class Outcome:
     work, ``steps`` requests. ``model`` is the name that the gateway served. ``prompt`` is the dump
     of a :class:`PromptSpec`, ``prompt_id`` its number in the library, ``variants`` holds further
     prompts of the same request. ``findings`` (file, line from 1, quote, severity, what) and
-    ``left_out`` (path, reason) come from a sweep.
+    ``left_out`` (path, reason) come from a sweep. ``plan`` is the model's own list of what was to
+    do (id, content, status).
     """
 
     status: Status
@@ -87,6 +90,7 @@ class Outcome:
     error_kind: str = ""
     findings: list[dict[str, Any]] = field(default_factory=list)
     left_out: list[dict[str, str]] = field(default_factory=list)
+    plan: list[dict[str, str]] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """The outcome as plain types, for the graph's state, JSON and journals."""
@@ -166,6 +170,8 @@ class LoopState(RunInput, RunOutput, total=False):
     repairs: int  # answers in a row that were empty or invalid
     second_chances: int  # how often work that was not good went back to the model
     repeated: dict[str, Any]  # the last step's calls and how often they came in a row
+    progress: dict[str, Any]  # errors that came, and texts that edited files have had
+    todos: list[dict[str, str]]  # the model's plan: id, content, status
     denied: str  # the leave that the last tool step missed
     check: dict[str, Any] | None
     stop: Stop | None

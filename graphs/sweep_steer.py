@@ -1,7 +1,9 @@
 """What a sweep asks next, and when it asks no more: pure functions of its progress."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
+from grok_agent.graphs.guards import sum_of_tokens
 from grok_agent.graphs.state import Budget, Limit, Stop, ending
 from grok_agent.graphs.sweep_kept import digest_of
 from grok_agent.graphs.sweep_prepare import MAX_NOTES_TOKENS
@@ -105,6 +107,10 @@ def spent(totals: Totals, budget: Budget, *, usd: float = 0.0, steps: int = 0) -
         return _over("steps", f"The sweep has made {totals.steps} requests.", "--max-steps")
     if totals.seconds >= budget.max_seconds:
         return _over("seconds", f"The sweep has worked {totals.seconds:.0f} s.", "--max-seconds")
+    most_tokens, tokens = budget.max_total_tokens, sum_of_tokens(asdict(totals.usage))
+    if most_tokens is not None and tokens >= most_tokens:
+        what = f"The sweep has used {tokens:,} tokens of {most_tokens:,}."
+        return _over("total_tokens", what, "--max-total-tokens")
     if totals.steps_left < STEPS_TO_FINISH:
         return _over("steps", "LangGraph's limit of steps is near.", "recursion_limit")
     return None

@@ -6,7 +6,7 @@ money in US dollars, counts in tokens; steps count from 1. Further fields by ``e
 
 ========= ==========================================================================================
 start     job, task, images (paths), workspace (folder or ""), budget (max_usd, max_steps,
-          max_seconds, max_input_tokens)
+          max_seconds, max_input_tokens, max_total_tokens)
 survey    text (what the model is told before the task), tokens (the whole first request)
 model     step, text, reasoning, tool_calls (list of id, name, arguments), finish_reason, model (as
           served), usage (input_tokens, cached_tokens, output_tokens, reasoning_tokens; null when

@@ -216,7 +216,10 @@ def budget_of(settings: "Settings") -> "Budget":
     from grok_agent.graphs.state import Budget
 
     return Budget(
-        max_usd=settings.max_usd, max_steps=settings.max_steps, max_seconds=settings.max_seconds
+        max_usd=settings.max_usd,
+        max_steps=settings.max_steps,
+        max_seconds=settings.max_seconds,
+        max_total_tokens=settings.max_total_tokens,
     )
 
 

@@ -27,6 +27,7 @@ VARIABLES: dict[str, tuple[str, ...]] = {
     "max_usd": ("GROK_MAX_USD",),
     "max_steps": ("GROK_MAX_STEPS",),
     "max_seconds": ("GROK_MAX_SECONDS",),
+    "max_total_tokens": ("GROK_MAX_TOTAL_TOKENS",),
     "max_usd_per_day": ("GROK_MAX_USD_PER_DAY",),
     "currency": ("GROK_CURRENCY",),
     "currency_rate": ("GROK_CURRENCY_RATE",),
@@ -57,6 +58,7 @@ class Settings(BaseModel):
     max_usd: float = Field(default=1.0, gt=0)
     max_steps: int = Field(default=60, gt=0)
     max_seconds: float = Field(default=1800, gt=0)
+    max_total_tokens: int | None = Field(default=None, gt=0)
     max_usd_per_day: float | None = Field(default=None, gt=0)
     currency: str = "CNY"
     currency_rate: Decimal | None = Field(default=None, gt=0)

@@ -41,6 +41,10 @@ Permission = Annotated[
 MaxUsd = Annotated[float | None, typer.Option(min=0, help="End the run at this cost.")]
 MaxSteps = Annotated[int | None, typer.Option(min=1, help="End the run after this many requests.")]
 MaxSeconds = Annotated[float | None, typer.Option(min=0, help="End the run after this time.")]
+MaxTotalTokens = Annotated[
+    int | None,
+    typer.Option(min=1, help="End the run after this many tokens, read and written, in all."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object at the end.")]
 AsJsonl = Annotated[
     bool, typer.Option("--jsonl", help="Print every event as a line of JSON; the last is 'end'.")

@@ -15,6 +15,7 @@ from grok_agent.commands.options import (
     Check,
     MaxSeconds,
     MaxSteps,
+    MaxTotalTokens,
     MaxUsd,
     Model,
     Offline,
@@ -86,6 +87,7 @@ def _add_job(app: typer.Typer, job: "Job") -> None:
         max_usd: MaxUsd = None,
         max_steps: MaxSteps = None,
         max_seconds: MaxSeconds = None,
+        max_total_tokens: MaxTotalTokens = None,
         as_json: AsJson = False,
         as_jsonl: AsJsonl = False,
         offline: Offline = False,
@@ -98,7 +100,12 @@ def _add_job(app: typer.Typer, job: "Job") -> None:
         from grok_agent.running import exit_codes, run_repository_job
 
         with exit_codes(as_json=as_json, as_jsonl=as_jsonl):
-            limits = {"max_usd": max_usd, "max_steps": max_steps, "max_seconds": max_seconds}
+            limits = {
+                "max_usd": max_usd,
+                "max_steps": max_steps,
+                "max_seconds": max_seconds,
+                "max_total_tokens": max_total_tokens,
+            }
             settings = settings_of(offline, base_url=base_url, model=model, **limits)
             words = read_task(task)
             if dry_run:
