@@ -21,6 +21,7 @@ from langchain_core.tools import BaseTool
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph.state import CompiledStateGraph
 
+from grok_agent.context.history import HistoryLimits
 from grok_agent.errors import SettingsError, ToolError
 from grok_agent.graphs.instructions import SWEEP_JOBS, repository_system
 from grok_agent.graphs.loop import build
@@ -52,6 +53,7 @@ def repository_agent(
     *,
     job: Job = "refactor",
     budget: Budget | None = None,
+    history: HistoryLimits | None = None,
     check: str | None = None,
     sweep: SweepWhen = "auto",
     sweep_options: SweepOptions | None = None,
@@ -71,6 +73,9 @@ def repository_agent(
     around in it, see :func:`grok_agent.graphs.sweep.sweep_agent`; ``sweep_options`` say how.
     ``sweep`` is ``"always"``, ``"never"``, or ``"auto"``: when the repository does not fit into one
     request, the task points at no file of it and, for ``ask``, the budget allows for all of it.
+
+    ``history`` says when old turns leave the request; what stays of them is told in
+    :mod:`grok_agent.context.history`.
 
     ``on_event`` hears the events of :mod:`grok_agent.journal`. LangGraph runs the steps of a custom
     or message stream on a thread of its own, where Ctrl-C waits for the step to end; a program that
@@ -97,6 +102,7 @@ def repository_agent(
         RepositoryWork(workspace, job, check, repository_tools(workspace)),
         name="repository_agent",
         budget=budget,
+        history=history,
         checkpointer=checkpointer,
         journal_dir=journal_dir,
         on_event=on_event,

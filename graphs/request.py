@@ -16,8 +16,8 @@ from langchain_core.messages import (
 
 from grok_agent.context.history import Kept, nothing_left
 from grok_agent.context.shown import with_short_arguments
-from grok_agent.context.told import FEEDBACK_MARK, is_persons
 from grok_agent.context.tokens import TOKENS_PER_MESSAGE, count, count_messages
+from grok_agent.context.told import FEEDBACK_MARK, is_persons
 from grok_agent.graphs.state import LoopState, Update
 
 MAX_EARLIER_CHARS = 60_000

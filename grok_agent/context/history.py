@@ -17,8 +17,8 @@ from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 
 from grok_agent.context.call_ledger import Entry, Keep, entries
 from grok_agent.context.ledger_text import gathered, lines_of
-from grok_agent.context.told import is_persons
 from grok_agent.context.tokens import TOKENS_PER_MESSAGE, count
+from grok_agent.context.told import is_persons
 from grok_agent.context.working_set import Look, working_set
 from grok_agent.errors import SettingsError
 
