@@ -15,7 +15,10 @@ SOURCES["grok_agent.graphs"] = ROOT / "graphs"
 FLOORS = (
     ("blobs", "errors", "folders", "settings", "profile"),
     ("gateway", "chat_model"),
-    ("context", "vision", "prompts", "journal", "library"),
+    (
+        *("context", "vision", "prompts", "journal", "library"),
+        *("large_texts", "frames", "thread_file", "checkpoints", "work_log", "run_files"),
+    ),
     ("tools",),
     ("graphs",),
     (
