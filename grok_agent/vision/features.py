@@ -70,6 +70,7 @@ def _json(features: ImageFeatures, detail: Detail) -> str:
     data = features.model_dump()
     if detail == "compact":
         data = {key: _compact(value) for key, value in data.items()}
+        data["faces"] = features.faces.in_brief()
     return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
 
 
