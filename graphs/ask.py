@@ -11,12 +11,17 @@ from langchain_core.runnables import RunnableConfig
 
 from grok_agent.context.token_ratio import Ratio, ratio_of
 from grok_agent.errors import GatewayError, SpendingCapError, ToolError
-from grok_agent.gateway.faults import ContentRefusedError, IncompleteAnswerError
+from grok_agent.gateway.faults import (
+    ContentRefusedError,
+    ContextTooLongError,
+    IncompleteAnswerError,
+)
 from grok_agent.gateway.ledger import Cost, Usage, cost_of
 from grok_agent.graphs.answers import cut_of, problem_of, refusal_of, with_own_ids
 from grok_agent.graphs.record import Recorder
 from grok_agent.graphs.request import compose, count_answer, tell
 from grok_agent.graphs.state import LoopState, Status, Update, ending, stop
+from grok_agent.graphs.window import after_overflow
 from grok_agent.profile import Profile, profile_of
 from grok_agent.vision.prepare import hydrate
 
@@ -110,6 +115,9 @@ class Model:
 
     def _recover(self, state: LoopState, error: GatewayError | ToolError) -> Update:
         """Ask again for an answer that is not whole, at first word for word; else end the run."""
+        if isinstance(error, ContextTooLongError) and (update := after_overflow(state)):
+            self._record.notice(state, f"{error.what} The request is made smaller.")
+            return update
         times = state["incomplete"] + 1
         if not isinstance(error, IncompleteAnswerError) or times > MAX_INCOMPLETE:
             return failure(error)

@@ -27,6 +27,7 @@ def begin(state: LoopState, config: RunnableConfig) -> tuple[HumanMessage, LoopS
         task_id=task.id or "",
         turns_from=len(said) + is_new,
         background="",
+        history=None,
         context_tokens=0,
         measured_tokens=0,
         steps=0,

@@ -28,6 +28,7 @@ from langgraph.errors import GraphBubbleUp
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
+from grok_agent.context.history import HistoryLimits
 from grok_agent.errors import PermissionDeniedError, ToolError
 from grok_agent.gateway.ledger import Cost, Usage
 from grok_agent.graphs.answers import last_answer, last_words
@@ -57,6 +58,7 @@ from grok_agent.graphs.state import (
     Update,
     stop,
 )
+from grok_agent.graphs.window import Window
 from grok_agent.graphs.work import Verdict, Work
 from grok_agent.tools.permission import EDITING_TOOLS
 from grok_agent.vision.prepare import hydrate
@@ -74,12 +76,21 @@ class Node(Protocol):
 class Loop:
     """The nodes of the graph: each takes the state and returns what changes in it."""
 
-    def __init__(self, model: BaseChatModel, work: Work, budget: Budget, record: Recorder) -> None:
+    def __init__(
+        self,
+        model: BaseChatModel,
+        work: Work,
+        budget: Budget,
+        record: Recorder,
+        history: HistoryLimits | None = None,
+    ) -> None:
         self.work = work
         self.budget = budget
         self.record = record
         self.schemas = [convert_to_openai_tool(tool) for tool in work.tools(())]
         self.model = Model(model, self.schemas, work.model_options, record)
+        limits = history or HistoryLimits()
+        self.window = Window(work, self.schemas, limits, self.model.profile, budget)
 
     def survey(self, state: LoopState, config: RunnableConfig) -> Update:
         """Begin a run: find the task, look around, count the first request."""
@@ -96,7 +107,11 @@ class Loop:
         return {**fresh}
 
     def guard(self, state: LoopState, config: RunnableConfig) -> Update:
-        """Stand before each request: end a run that may not, or need not, make another one."""
+        """Stand before each request: make room for it, or end a run that needs or may make none."""
+        room = self.window.make_room(state, self.model.ratio)
+        return room | self._guard(cast(LoopState, {**state, **room}))
+
+    def _guard(self, state: LoopState) -> Update:
         over = spent(state, self.budget, self.model.profile, self.model.ratio)
         stuck = repeated_too_often(state["repeated"]) or without_progress(state["progress"])
         end = stuck or over
@@ -197,6 +212,7 @@ def build(
     checkpointer: BaseCheckpointSaver[Any] | None,
     journal_dir: Path | str | None,
     on_event: Listener | None,
+    history: HistoryLimits | None = None,
     schema: type[LoopState] = LoopState,
     detour: Callable[[StateGraph[Any, Any, Any, Any]], int] | None = None,
 ) -> CompiledStateGraph[LoopState, None, RunInput, RunOutput]:
@@ -206,7 +222,7 @@ def build(
     or past it, and returns how many steps of the graph it may take.
     """
     record = Recorder(journal_dir, keys_of(model), on_event)
-    loop = Loop(model, work, budget, record)
+    loop = Loop(model, work, budget, record, history)
     graph = StateGraph(schema, input_schema=RunInput, output_schema=RunOutput)
     graph.add_node("survey", _timed(loop.survey, record))
     graph.add_node("guard", _timed(loop.guard, record))

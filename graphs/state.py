@@ -9,6 +9,7 @@ from langgraph.channels import EphemeralValue
 from langgraph.graph.message import add_messages
 from langgraph.managed import RemainingSteps
 
+from grok_agent.context.history import Kept
 from grok_agent.errors import SettingsError
 from grok_agent.gateway.ledger import Cost, Usage
 from grok_agent.profile import GROK_BUILD
@@ -159,6 +160,7 @@ class LoopState(RunInput, RunOutput, total=False):
     task_id: str  # the message that is the task
     turns_from: int  # index of the first message that this run added after the task
     background: str
+    history: Kept | None  # what stands for turns that left the request
     context_tokens: int  # of the request that would be sent now
     measured_tokens: int  # those of them that the gateway has counted; the rest is our count
     steps: int

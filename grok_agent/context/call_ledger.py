@@ -32,8 +32,6 @@ _HIT = re.compile(r"\d+[:-]")
 _STORED = re.compile(
     r"(?:full output at|all of it is in|output so far at):? ([^\];]+?)(?=[\];:]|$)"
 )
-    r"(?:full output at|all of it is in|output so far at):? ([^\];]+?)(?=[\];:]|$)"
-)
 _SILENT = frozenset({"todo_write"})  # the plan is shown by itself
 
 
