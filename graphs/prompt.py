@@ -32,7 +32,7 @@ from grok_agent.profile import TEMPERATURES
 from grok_agent.prompts.critique import critique
 from grok_agent.prompts.derive import with_identity
 from grok_agent.prompts.fallback import fallback
-from grok_agent.prompts.presets import REASONING_RESERVE_TOKENS, preset_of
+from grok_agent.prompts.presets import REASONING_RESERVE_TOKENS, preset_of, temperature_advice
 from grok_agent.prompts.schema import PromptSpec, Target
 from grok_agent.tools.images import extract_image_features_tool
 from grok_agent.tools.prompts import NAME as EMIT
@@ -102,6 +102,11 @@ class PromptRequest:
             options["max_tokens"] = preset.max_tokens * self.variants + REASONING_RESERVE_TOKENS
         return options
 
+    def advice(self, model: BaseChatModel) -> str:
+        """What speaks against the temperature that the model was given, "" if nothing does."""
+        temperature = getattr(model, "temperature", None)
+        return "" if temperature is None else temperature_advice(self.preset, temperature)
+
 
 def prompt_agent(
     model: BaseChatModel,
@@ -132,7 +137,7 @@ def prompt_agent(
     wanted = request or PromptRequest()
     return build(
         model,
-        PromptWork(workspace, library, wanted.model_options(model), wanted),
+        PromptWork(workspace, library, wanted.model_options(model), wanted, wanted.advice(model)),
         name="prompt_agent",
         budget=budget or Budget(),
         checkpointer=checkpointer,
@@ -149,6 +154,7 @@ class PromptWork:
     library: PromptLibrary | None
     model_options: Mapping[str, Any]
     request: PromptRequest
+    advice: str = ""
     job: str = "prompt"
 
     @property
@@ -192,7 +198,12 @@ class PromptWork:
         if len(emitted) < self.request.variants:
             missing = f"{len(emitted)} of {self.request.variants} prompts were handed over."
             return Verdict(problem=f"{missing} Call {EMIT} now with each whole prompt.")
-        remarks = critique(_spec(emitted[-1]), banned=self.request.banned)
+        measured = _artifacts(state, MEASURE)
+        remarks = critique(
+            _spec(emitted[-1]),
+            banned=self.request.banned,
+            features=measured[0] if len(measured) == 1 else None,
+        )
         if not remarks or not self.request.revisions:
             return Verdict()
         listed = "\n".join(f"- {remark}" for remark in remarks)
@@ -200,6 +211,8 @@ class PromptWork:
 
     def results(self, state: LoopState, notice: Notice) -> Mapping[str, Any]:
         """The prompts, the first one's number in the library, and what was lacking, told."""
+        if self.advice:
+            notice(self.advice)
         ended = state["stop"]
         emitted = [_spec(each) for each in _artifacts(state, EMIT)][-self.request.variants :]
         if not emitted and ended and ended["status"] == "done":

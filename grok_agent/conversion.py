@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -49,10 +50,12 @@ def print_export(made: Export) -> None:
     print(_payload(made))
 
 
-def lint_prompt(source: str, *, banned: Sequence[str], as_json: bool) -> None:
-    """Print the weaknesses of a prompt; leaves with exit code 1 if there are any."""
+def lint_prompt(source: str, *, banned: Sequence[str], image: Path | None, as_json: bool) -> None:
+    """Print the weaknesses of a prompt, also beside the measured ``image``; leaves with exit code 1
+    if there are any."""
     imported = read_source(source)
-    remarks = critique(imported.spec, banned=banned)
+    features = _measured(image) if image else None
+    remarks = critique(imported.spec, banned=banned, features=features)
     tokens = clip_tokens(imported.spec.positive_text("en"))
     if as_json:
         print(_as_json({"remarks": [asdict(each) for each in remarks], "clip": asdict(tokens)}))
@@ -92,6 +95,12 @@ def import_pictures(images: Iterable[Path], *, save: bool, as_json: bool) -> Non
             _show_import(image, imported, number, as_json=as_json)
     if failed:
         raise typer.Exit(2)
+
+
+def _measured(image: Path) -> dict[str, Any]:
+    from grok_agent.vision.features import extract
+
+    return extract(image).model_dump(mode="json")
 
 
 def _show_import(image: Path, imported: Import, number: int | None, *, as_json: bool) -> None:

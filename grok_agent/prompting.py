@@ -1,17 +1,20 @@
-"""One request for prompts from the command line: run it, show it, write it for other programs."""
+"""Requests for prompts from the command line: run them, show them, write what came out."""
 
 import contextlib
 import json
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grok_agent import console
-from grok_agent.conversion import print_export, write_whole
+from grok_agent.conversion import print_export, read_source, write_whole
 from grok_agent.graphs.prompt import PromptRequest, prompt_agent
+from grok_agent.graphs.translate import translate
 from grok_agent.library import PromptLibrary
 from grok_agent.prompts.exporters import export
 from grok_agent.prompts.schema import PromptSpec
+from grok_agent.prompts.translation import gaps
 from grok_agent.running import budget_of, finish_run
 from grok_agent.settings import Settings
 from grok_agent.vision.prepare import prepare
@@ -65,6 +68,24 @@ def run_prompt(
             for target in targets:
                 print(f"\n# {target}")
                 print_export(export(prompt, target))
+
+
+def translate_prompt(
+    source: str, *, model: "Callable[[], ChatGrokBuild]", out: Path | None
+) -> None:
+    """Print or write the prompt in ``source`` in both languages, and tell what stayed in one."""
+    spec = read_source(source).spec
+    lacking = gaps(spec)
+    done = translate(spec, model()) if lacking else spec
+    left = gaps(done)
+    print(f"{len(lacking) - len(left)} of {len(lacking)} translated", file=sys.stderr)
+    for gap in left:
+        print(console.printable(f"not translated: {gap.path}: {gap.text[:80]}"), file=sys.stderr)
+    text = json.dumps(done.model_dump(), ensure_ascii=False, indent=2)
+    if out:
+        write_whole(out, text + "\n")
+    else:
+        print(text)
 
 
 def _prompts(outcome: "Outcome") -> list[PromptSpec]:

@@ -53,6 +53,10 @@ def lint(
     banned: Annotated[
         list[str] | None, typer.Option("--banned", help="A word to warn of; may be repeated.")
     ] = None,
+    image: Annotated[
+        Path | None,
+        typer.Option(help="The reference picture, with whose measurements the words must agree."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Look a prompt over: contradictions, repetitions, lost words; exit code 1 if there are any."""
@@ -61,7 +65,7 @@ def lint(
     with exit_codes(as_json=as_json):
         from grok_agent.conversion import lint_prompt
 
-        lint_prompt(source, banned=banned or [], as_json=as_json)
+        lint_prompt(source, banned=banned or [], image=image, as_json=as_json)
 
 
 def import_image(

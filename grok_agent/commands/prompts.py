@@ -1,4 +1,4 @@
-"""The verbs for pictures and prompts."""
+"""The verbs for pictures and prompts that a model helps with."""
 
 from pathlib import Path
 from typing import Annotated
@@ -22,10 +22,11 @@ from grok_agent.commands.options import (
 
 
 def register(app: typer.Typer) -> None:
-    """Add ``prompt`` and ``features``."""
+    """Add ``prompt``, ``translate`` and ``features``."""
     app.command(
         epilog="Example: grok-agent prompt --image face.jpg '35mm portrait, rain, no text'"
     )(prompt)
+    app.command(epilog="Example: grok-agent translate picture.png --out prompt.json")(translate)
     app.command(epilog="Example: grok-agent features portrait.jpg --json")(features)
 
 
@@ -96,6 +97,30 @@ def prompt(
             as_json=as_json,
             as_jsonl=as_jsonl,
         )
+
+
+def translate(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="IN", help="A picture, or a file with a prompt; '-': standard input."
+        ),
+    ],
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write it here; else standard output.")
+    ] = None,
+    offline: Offline = False,
+    base_url: BaseUrl = None,
+    model: Model = None,
+) -> None:
+    """Say every word of a prompt in English and Chinese; prints the prompt as JSON."""
+    from grok_agent.running import exit_codes
+
+    with exit_codes():
+        from grok_agent.prompting import translate_prompt
+
+        settings = settings_of(offline, base_url=base_url, model=model)
+        translate_prompt(source, model=lambda: connect(settings, offline), out=out)
 
 
 def features(

@@ -18,11 +18,13 @@ from grok_agent.offline.skills.review import Review
 from grok_agent.offline.skills.smoke_tests import SmokeTests
 from grok_agent.offline.skills.sweep import Sweep
 from grok_agent.offline.skills.tidy import Tidy
+from grok_agent.offline.skills.translate import Translate
 from grok_agent.offline.transcript import Transcript
 from grok_agent.offline.wire import ChatRequest, Planner, ToolCall, Turn
 
 SKILLS: tuple[Skill, ...] = (
     Sweep(),
+    Translate(),
     ImageToPrompt(),
     TextToPrompt(),
     Rename(),

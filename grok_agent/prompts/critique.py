@@ -1,13 +1,15 @@
 """What a careful person would say of a valid prompt before it costs a picture."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
+from typing import Any
 
 from grok_agent.prompts.clip import CHUNK_TOKENS, clip_tokens
 from grok_agent.prompts.exporting import Notes, keywords
+from grok_agent.prompts.remark import HAN, Remark, says
 from grok_agent.prompts.schema import Keyword, PromptSpec, Target
+from grok_agent.prompts.wording import against_measurement
 
 BURNING_WEIGHT = 1.4
 """Above this, ComfyUI and the web UIs draw artefacts rather than emphasis."""
@@ -37,26 +39,15 @@ OPPOSITES: tuple[tuple[frozenset[str], frozenset[str]], ...] = tuple(
 )
 """Words of which a picture can show only one side."""
 
-_HAN = re.compile(r"[\u3400-\u9fff]")
 _WORDS = re.compile(r"[a-z0-9'-]+")
 
 
-@dataclass(frozen=True)
-class Remark:
-    """One weakness. ``field`` is where it lies, with an index from 0 where it is one entry;
-    ``what`` says it, ``next_step`` mends it."""
-
-    field: str
-    what: str
-    next_step: str
-
-    def __str__(self) -> str:
-        return f"{self.field}: {self.what}; {self.next_step}"
-
-
-def critique(spec: PromptSpec, *, banned: Iterable[str] = ()) -> list[Remark]:
+def critique(
+    spec: PromptSpec, *, banned: Iterable[str] = (), features: Mapping[str, Any] | None = None
+) -> list[Remark]:
     """Weaknesses of ``spec``: contradictions, repeated meanings, mixed languages, weights that
-    burn, words cut off by the target's encoder, and words of ``banned``. Empty when it is good."""
+    burn, words cut off by the target's encoder, words of ``banned``, and what contradicts
+    ``features``, the dump of what was measured on its picture. Empty when it is good."""
     return [
         *_contradictions(spec),
         *_repetitions(spec.positive),
@@ -64,6 +55,7 @@ def critique(spec: PromptSpec, *, banned: Iterable[str] = ()) -> list[Remark]:
         *_weights(spec),
         *_length(spec),
         *_banned(spec, [word.casefold() for word in banned if word.strip()]),
+        *against_measurement(spec, features or {}),
     ]
 
 
@@ -81,7 +73,7 @@ def _contradictions(spec: PromptSpec) -> Iterator[Remark]:
     for number, word in enumerate(spec.negative):
         unwanted = word.en.casefold()
         for name, text in said:
-            if _says(text, unwanted) and not name.startswith(("positive", "identity")):
+            if says(text, unwanted) and not name.startswith(("positive", "identity")):
                 yield Remark(
                     f"negative.{number}",
                     f"{word.en!r} is asked for in {name}",
@@ -104,7 +96,7 @@ def _repetitions(words: Sequence[Keyword]) -> Iterator[Remark]:
 def _languages(spec: PromptSpec) -> Iterator[Remark]:
     for name in ("positive", "negative", "identity"):
         for number, word in enumerate(getattr(spec, name)):
-            if _HAN.search(word.en):
+            if HAN.search(word.en):
                 yield Remark(f"{name}.{number}", f"{word.en!r} is Chinese in en", "translate it")
             elif " " in word.en and word.zh.casefold() == word.en.casefold():
                 yield Remark(f"{name}.{number}", f"{word.zh!r} is English in zh", "translate it")
@@ -140,7 +132,7 @@ def _banned(spec: PromptSpec, banned: Sequence[str]) -> Iterator[Remark]:
     texts += [(f"identity.{n}", word) for n, word in enumerate(spec.identity)]
     for name, word in texts:
         for text in (word.en, word.zh):
-            found = next((each for each in banned if _says(text.casefold(), each)), None)
+            found = next((each for each in banned if says(text.casefold(), each)), None)
             if found:
                 yield Remark(name, f"{found!r} is banned", "say it in other words or remove it")
                 break
@@ -149,15 +141,6 @@ def _banned(spec: PromptSpec, banned: Sequence[str]) -> Iterator[Remark]:
 def _first(said: Sequence[tuple[str, str]], words: frozenset[str]) -> tuple[str, str] | None:
     for name, text in said:
         for word in sorted(words, key=len, reverse=True):
-            if _says(text, word):
+            if says(text, word):
                 return name, word
     return None
-
-
-def _says(text: str, phrase: str) -> bool:
-    """Whether ``phrase`` stands in ``text`` as whole words; Chinese has no word borders."""
-    if not phrase:
-        return False
-    if _HAN.search(phrase):
-        return phrase in text
-    return re.search(rf"(?<![\w-]){re.escape(phrase)}(?![\w-])", text) is not None

@@ -61,16 +61,25 @@ def import_picture(source: Path | bytes | str) -> Import:
     from grok_agent.vision.decode import decode  # loads the image library
 
     decoded = decode(source)
-    texts = decoded.original.metadata.texts
+    if found := import_metadata(decoded.original.metadata.texts):
+        return found
+    raise ToolError(
+        f"{decoded.label} holds no prompt of a generator.",
+        next_step="Describe it instead: grok-agent prompt --image FILE.",
+    )
+
+
+def import_metadata(texts: Mapping[str, str]) -> Import | None:
+    """The prompt in a picture's texts by the name they stand under; None without one.
+
+    Raises as :func:`import_text` for texts that ought to be a prompt and are none.
+    """
     for name in ("invokeai_metadata", "prompt", "parameters", "Comment", "Description"):
         text = texts.get(name, "").strip()
         if not text or (name in ("prompt", "Comment") and not isinstance(_json(text), dict)):
             continue
         return import_text(text.partition("Job ID:")[0] if name == "Description" else text)
-    raise ToolError(
-        f"{decoded.label} holds no prompt of a generator.",
-        next_step="Describe it instead: grok-agent prompt --image FILE.",
-    )
+    return None
 
 
 def _json(text: str, *, repair: bool = False) -> Any:

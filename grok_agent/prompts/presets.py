@@ -7,8 +7,12 @@ bills it so, which is why :data:`REASONING_RESERVE_TOKENS` is added to what a re
 from dataclasses import dataclass
 
 from grok_agent.errors import SettingsError
+from grok_agent.profile import TEMPERATURES
 
 REASONING_RESERVE_TOKENS = 8_192
+
+TEMPERATURE_LEEWAY = 0.15
+"""How far from a preset's temperature another one is not worth a word."""
 
 
 @dataclass(frozen=True)
@@ -103,3 +107,21 @@ def preset_of(name: str) -> Preset:
             f"{name!r} is no preset.", next_step=f"Use one of: {', '.join(PRESETS)}."
         )
     return found
+
+
+def temperature_advice(preset: str, temperature: float) -> str:
+    """What speaks against ``temperature`` for the preset of this name ("" for none); "" if nothing
+    does."""
+    best = preset_of(preset).temperature if preset else TEMPERATURES["portrait"]
+    kind = f"the preset {preset}" if preset else "a prompt"
+    if temperature > best + TEMPERATURE_LEEWAY:
+        return (
+            f"A temperature of {temperature:g} is high for {kind} ({best:g}): details of the"
+            " request get lost and fields contradict each other."
+        )
+    if temperature < best - TEMPERATURE_LEEWAY:
+        return (
+            f"A temperature of {temperature:g} is low for {kind} ({best:g}): variants come out"
+            " alike."
+        )
+    return ""
