@@ -2,10 +2,10 @@
 
 import os
 import re
-import subprocess
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
+from grok_agent.context.git import run_git
 from grok_agent.context.repo_map import repo_map
 from grok_agent.context.rules import rules
 from grok_agent.context.tokens import count
@@ -26,7 +26,6 @@ MAX_NAMED_FILES = 8
 MAX_MAPPED_FILES = 20_000
 """A repository of more files is not read as a whole before the first request."""
 
-GIT_DEADLINE_S = 5.0
 
 _TAGS = re.compile(r"<(?=\s*/?\s*(?:repository|pictures|user_query)\b)", re.IGNORECASE)
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
@@ -151,32 +150,13 @@ def _git(workspace: Workspace) -> str:
     if not any((folder / ".git").exists() for folder in (workspace.root, *workspace.root.parents)):
         return "git: not a git repository"
     # A repository's own filters are programs, and `git status` would start them.
-    settings = _run_git(workspace, "config", "--list", "--show-scope", "--name-only")
+    settings = run_git(workspace.root, "config", "--list", "--show-scope", "--name-only")
     own = [line for line in settings.splitlines() if line.startswith(("local", "worktree"))]
     if not settings or any(line.split()[-1].lower().startswith("filter.") for line in own):
         return "git: a git repository"
     options = ("--porcelain=v2", "--branch", "--untracked-files=no", "--ignore-submodules=all")
-    lines = _run_git(workspace, "status", *options, "--", ".").splitlines()
+    lines = run_git(workspace.root, "status", *options, "--", ".").splitlines()
     heads = [line.split(maxsplit=2)[2] for line in lines if line.startswith("# branch.head ")]
     changed = sum(not line.startswith("#") for line in lines)
     state = f"{changed} changed files not committed" if changed else "no uncommitted changes"
     return f"git: branch {heads[0]}, {state}" if heads else "git: a git repository"
-
-
-def _run_git(workspace: Workspace, *arguments: str) -> str:
-    """What a git command prints; "" where it fails. It starts no program of the repository's."""
-    safe = ("-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    try:
-        done = subprocess.run(
-            ["git", *safe, *arguments],
-            cwd=workspace.root,
-            env=kept | {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=GIT_DEADLINE_S,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return os.fsdecode(done.stdout) if done.returncode == 0 else ""

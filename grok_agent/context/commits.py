@@ -13,7 +13,7 @@ from grok_agent.context.words import count_terms
 MAX_COMMITS = 8_000
 MAX_FILES = 30  # a commit that touches more says little about each
 MAX_MESSAGE_CHARS = 4_000
-LOG_DEADLINE_S = 60.0
+LOG_DEADLINE_S = 30.0
 
 _TRAILER = re.compile(r"^[A-Z][A-Za-z]+(-[A-Za-z]+)+: .*$|https?://\S+|\S+@\S+", re.MULTILINE)
 _HEAD = "head"
@@ -21,12 +21,13 @@ _HEAD = "head"
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """One commit: its number in the index, its length in terms, the files it touched.
+    """One commit: its name, its number in the index, its length in terms, the files it touched.
 
     ``paths`` are relative to the folder that was asked for, under the names of today: renames
     since are followed.
     """
 
+    name: str
     number: int
     length: int
     paths: tuple[str, ...]
@@ -49,7 +50,7 @@ def commits(root: Path, index: TermIndex) -> list[Commit]:
         order = run_git(root, *_walk(head[0]), deadline_s=LOG_DEADLINE_S).split()
         stored = index.hold(order, lambda missing: _read(root, missing))
         index.take_note(_HEAD, "\n".join([head[1], *order]))
-    return list(_followed(stored[key] for key in order if key in stored))
+    return list(_followed((key, stored[key]) for key in order if key in stored))
 
 
 def _walk(prefix: str) -> list[str]:
@@ -59,15 +60,12 @@ def _walk(prefix: str) -> list[str]:
 
 def _read(root: Path, wanted: list[str]) -> Iterator[Document]:
     options = ["--no-walk=unsorted", "--stdin", "-z", "--encoding=UTF-8", "--no-show-signature"]
-    options += ["--name-status", "-M", "--relative", "--no-ext-diff", "--no-textconv"]
-    log = run_git(
-        root,
-        "log",
-        *options,
-        "--format=%x00%H%x00%B",
-        given="\n".join(wanted),
-        deadline_s=LOG_DEADLINE_S,
-    )
+    options += ["--name-status", "--relative", "--no-ext-diff", "--no-textconv"]
+    command = ["log", *options, "--format=%x00%H%x00%B"]
+    given = "\n".join(wanted)
+    log = run_git(root, *command, "-M", given=given, deadline_s=LOG_DEADLINE_S)
+    if not log:  # to recognise renames git reads files, which a partial clone may lack
+        log = run_git(root, *command, "--no-renames", given=given, deadline_s=LOG_DEADLINE_S)
     known: dict[str, tuple[str, ...]] = {}
     for key, message, about in _parsed(log):
         text = _TRAILER.sub("", message[:MAX_MESSAGE_CHARS])
@@ -104,12 +102,13 @@ def _pack(paths: list[str], renames: list[str]) -> bytes:
     return os.fsencode("\0".join(kept) + "\0\0" + "\0".join(renames))
 
 
-def _followed(newest_first: Iterable[Stored]) -> Iterator[Commit]:
+def _followed(newest_first: Iterable[tuple[str, Stored]]) -> Iterator[Commit]:
     today: dict[str, str] = {}
-    for stored in newest_first:
+    for name, stored in newest_first:
         touched, _, renamed = os.fsdecode(stored.about).partition("\0\0")
-        names = renamed.split("\0") if renamed else []
-        for old, new in zip(names[::2], names[1::2], strict=False):
+        renames = renamed.split("\0") if renamed else []
+        for old, new in zip(renames[::2], renames[1::2], strict=False):
             today[old] = today.get(new, new)
         paths = touched.split("\0") if touched else []
-        yield Commit(stored.number, stored.length, tuple([today.get(path, path) for path in paths]))
+        now = tuple([today.get(path, path) for path in paths])
+        yield Commit(name, stored.number, stored.length, now)

@@ -13,14 +13,16 @@ MAX_CHARS = 1_000_000
 UNREAD: frozenset[Kind] = frozenset(("binary", "lock", "minified", "secret"))
 """Kinds whose content is not searched; their paths are."""
 
+# Repeats are bounded: a file may be one line of a million characters.
 _DEFINED = re.compile(
-    r"^[ \t]*(?:(?:export|default|declare|pub(?:\([^)\n]*\))?|public|private|protected|internal"
-    r"|async|unsafe|static|abstract|final|override|extern|const|inline|data|sealed|open)\s+)*"
+    r"^[ \t]{0,80}(?:(?:export|default|declare|pub(?:\([^)\n]{0,40}\))?|public|private|protected"
+    r"|internal|async|unsafe|static|abstract|final|override|extern|const|inline|data|sealed|open)"
+    r"[ \t]{1,9}){0,6}"
     r"(?:def|class|func|fun|fn|function\*?|struct|enum|trait|interface|type|impl|mod|module|union"
-    r"|namespace|object|protocol|macro_rules!|const|let|var|val)\s+"
-    r"(?:\([^)\n]*\)\s*|<[^>\n]*>\s*)?([A-Za-z_$][\w$]*)"
-    r"|^[A-Za-z_][\w \t*]*?[ \t*]([A-Za-z_]\w*)[ \t]*\([^;\n]*$"
-    r"|^#[ \t]*define[ \t]+(\w+)|^([A-Z][A-Z0-9_]{2,})[ \t]*[:=]",
+    r"|namespace|object|protocol|macro_rules!|const|let|var|val)(?:<[^>\n]{0,200}>)?[ \t]{1,9}"
+    r"(?:\([^)\n]{0,200}\)[ \t]{0,9}|<[^>\n]{0,200}>[ \t]{0,9})?([A-Za-z_$][\w$]{0,99})"
+    r"|^(?:[A-Za-z_][\w \t*]{0,120}?[ \t*])?([A-Za-z_]\w{0,99})[ \t]{0,9}\([^;\n]{0,300}$"
+    r"|^#[ \t]{0,9}define[ \t]{1,9}(\w{1,99})|^([A-Z][A-Z0-9_]{2,99})[ \t]{0,9}[:=]",
     re.MULTILINE,
 )
 

@@ -1,6 +1,7 @@
 """A repository made ready to be searched: its files and its commits, each with an index."""
 
 import os
+import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -16,11 +17,13 @@ from grok_agent.context.term_index import Posting, Stored, TermIndex
 from grok_agent.errors import SettingsError
 from grok_agent.folders import cache_folder
 
-FORM = 1
+FORM = 2
 """Grows when files or messages are taken apart otherwise than before."""
 
 UNUSED_S = 30 * 86_400.0
 
+# The statements of an index are right: SQLITE_ERROR means that its tables are not.
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
 _IN_MEMORY = Path(":memory:")
 _Found = TypeVar("_Found")
 
@@ -65,8 +68,11 @@ def search(root: Path, terms: Sequence[str]) -> Searched:
 
 def _ask(root: Path, name: str, question: Callable[[TermIndex], _Found]) -> _Found:
     """The answer of the index ``name`` of ``root``; of one in memory where that cannot be used."""
-    with suppress(OSError, SettingsError):
-        return _answer(_index_path(root, name), question)
+    path = _index_path(root, name)
+    try:
+        return _answer(path, question)
+    except (OSError, SettingsError) as error:
+        _remove_if_damaged(path, error)
     return _answer(_IN_MEMORY, question)
 
 
@@ -87,8 +93,18 @@ def _index_path(root: Path, name: str) -> Path:
     return path
 
 
+def _remove_if_damaged(path: Path, error: Exception) -> None:
+    """Make room for a new index; one that is only locked or on a full disk stays."""
+    code = getattr(error.__context__, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF
+    if code in _DAMAGED:
+        for ending in ("", "-wal", "-shm"):
+            with suppress(OSError):
+                path.with_name(path.name + ending).unlink(missing_ok=True)
+
+
 def _remove_unused(folder: Path) -> None:
     oldest = time.time() - UNUSED_S
     for path in folder.glob("*.sqlite*"):
-        if path.stat().st_mtime < oldest:
-            path.unlink(missing_ok=True)
+        with suppress(OSError):
+            if path.stat().st_mtime < oldest:
+                path.unlink(missing_ok=True)

@@ -16,6 +16,8 @@ from grok_agent.gateway.sqlite_file import Kind, SqliteFile
 BUSY_S = 10.0
 BATCH_TERMS = 500_000
 MAX_STALE_SHARE = 3
+FORGIVEN_STALE = 1_000
+"""An index starts anew when it has more documents than so many times the wanted ones, and these."""
 MAX_TIMES = 0xFFFF
 
 _POSTING = struct.Struct("<IHH")
@@ -97,7 +99,7 @@ class TermIndex:
         what is stored is no longer wanted, the index starts anew.
         """
         stored = self.documents()
-        if len(stored) > MAX_STALE_SHARE * len(keys) + 1000:
+        if len(stored) > MAX_STALE_SHARE * len(keys) + FORGIVEN_STALE:
             self.clear()
             stored = {}
         missing = [key for key in dict.fromkeys(keys) if key not in stored]

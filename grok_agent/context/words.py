@@ -1,154 +1,23 @@
-"""Words of code and of prose: identifiers split into their parts, endings cut, noise left out."""
+"""Words of code and of prose: identifiers split into their parts, endings cut."""
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
+
+from grok_agent.context.common_words import NOISE
 
 _WORD = re.compile(r"[^\W\d]\w*|\d{2,}")
-_PART = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+|[^\W\d_A-Za-z]+")
-_UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]{2,}")
+_PART = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
+_FOREIGN_PART = re.compile(r"[^\W\d_]+|\d+")
+_UNSPACED = re.compile(
+    r"([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+    r"\U00020000-\U0003134f]+)"
+)
 _ENDINGS = ("ations", "ation", "ings", "ing", "ies", "ers", "ed", "es", "er", "s")
 _LONGEST_WORD = 80
 
-NOISE = frozenset(
-    [
-        "a",
-        "an",
-        "and",
-        "are",
-        "as",
-        "at",
-        "be",
-        "but",
-        "by",
-        "for",
-        "from",
-        "has",
-        "have",
-        "if",
-        "in",
-        "into",
-        "is",
-        "it",
-        "its",
-        "not",
-        "of",
-        "on",
-        "or",
-        "that",
-        "the",
-        "their",
-        "then",
-        "there",
-        "these",
-        "they",
-        "this",
-        "to",
-        "was",
-        "we",
-        "were",
-        "when",
-        "where",
-        "which",
-        "will",
-        "with",
-        "would",
-        "can",
-        "could",
-        "should",
-        "do",
-        "does",
-        "did",
-        "no",
-        "so",
-        "than",
-        "too",
-        "very",
-        "just",
-        "also",
-        "after",
-        "before",
-        "use",
-        "used",
-        "uses",
-        "using",
-        "make",
-        "makes",
-        "made",
-        "fix",
-        "fixes",
-        "fixed",
-        "add",
-        "adds",
-        "added",
-        "remove",
-        "removed",
-        "change",
-        "changes",
-        "changed",
-        "now",
-        "new",
-        "only",
-        "instead",
-        "some",
-        "any",
-        "more",
-        "all",
-        "other",
-        "code",
-        "file",
-        "files",
-        "line",
-        "lines",
-        "via",
-        "see",
-        "due",
-        "what",
-        "how",
-        "why",
-        "i",
-        "you",
-        "your",
-        "our",
-        "allow",
-        "support",
-        "update",
-        "updated",
-        "introduce",
-        "improve",
-        "refactor",
-        "feat",
-        "perf",
-        "chore",
-        "without",
-        "while",
-        "because",
-        "since",
-        "return",
-        "returns",
-        "true",
-        "false",
-        "none",
-        "null",
-        "self",
-        "def",
-        "class",
-        "import",
-        "function",
-        "please",
-        "want",
-        "need",
-        "my",
-        "me",
-        "let",
-        "lets",
-        "get",
-        "gets",
-        "way",
-        "able",
-    ]
-)
-"""Words too common in tasks and messages to find a file by."""
+MAX_KNOWN_WORDS = 300_000
+"""A large repository has more words than are worth their memory."""
 
 
 def stem(word: str) -> str:
@@ -167,8 +36,11 @@ def parts(word: str) -> tuple[str, ...]:
     """
     if len(word) > _LONGEST_WORD:
         return ()
-    found = [stem(part.lower()) for part in _split(word) if len(part) > 1]
-    return (*found, f"={word.lower()}") if is_compound(word) else tuple(found)
+    if not word.isascii():
+        return tuple(_foreign_parts(word))
+    split = _PART.findall(word)
+    found = [stem(part.lower()) for part in split if len(part) > 1]
+    return (*found, f"={word.lower()}") if len(split) > 1 else tuple(found)
 
 
 def is_compound(word: str) -> bool:
@@ -182,13 +54,26 @@ def words(text: str) -> list[str]:
     return found
 
 
+def telling_parts(word: str) -> list[tuple[str, str]]:
+    """Terms of a task's word, each with the part it was made of; none where it is only noise."""
+    if word.lower() in NOISE or len(word) > _LONGEST_WORD:
+        return []
+    if not word.isascii():
+        return [(part, part) for part in _foreign_parts(word)]
+    split = [part.lower() for part in _PART.findall(word)]
+    found = [(stem(part), part) for part in split if len(part) > 1 and part not in NOISE]
+    return [*found, (f"={word.lower()}", word.lower())] if len(split) > 1 else found
+
+
 def count_terms(text: str, known: dict[str, tuple[str, ...]]) -> dict[str, int]:
     """How often each term stands in ``text``; ``known`` remembers the parts of words seen."""
-    return count_parts(Counter(_WORD.findall(text)), known)
+    return count_parts(Counter(words(text)), known)
 
 
 def count_parts(counted: Mapping[str, int], known: dict[str, tuple[str, ...]]) -> dict[str, int]:
     """The same, for words counted already."""
+    if len(known) > MAX_KNOWN_WORDS:
+        known.clear()
     found: dict[str, int] = {}
     for word, number in counted.items():
         terms = known.get(word)
@@ -199,22 +84,11 @@ def count_parts(counted: Mapping[str, int], known: dict[str, tuple[str, ...]]) -
     return found
 
 
-def telling(found: Iterable[str]) -> list[str]:
-    """Terms of ``found`` words, noise left out, in their order; repeated where they repeat."""
-    return [term for word in found if word.lower() not in NOISE for term in _telling_parts(word)]
-
-
-def _telling_parts(word: str) -> list[str]:
-    noise = {stem(part.lower()) for part in _split(word) if part.lower() in NOISE}
-    return [term for term in parts(word) if term not in noise]
-
-
-def _split(word: str) -> list[str]:
-    found: list[str] = _PART.findall(word)
-    if word.isascii() or not _UNSPACED.search(word):
-        return found
-    pairs: list[str] = []
-    for part in found:
-        unspaced = len(part) > 2 and _UNSPACED.fullmatch(part)
-        pairs += [part[i : i + 2] for i in range(len(part) - 1)] if unspaced else [part]
-    return pairs
+def _foreign_parts(word: str) -> Iterator[str]:
+    for number, piece in enumerate(_UNSPACED.split(word)):
+        if number % 2:  # a run without spaces; what lies between is at even places
+            yield from (piece[i : i + 2] for i in range(len(piece) - 1))
+        elif piece.isascii():
+            yield from parts(piece.strip("_"))
+        else:
+            yield from (part for part in _FOREIGN_PART.findall(piece.lower()) if len(part) > 1)
