@@ -5,7 +5,7 @@ import errno
 import os
 import threading
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from grok_agent.errors import ToolError
@@ -44,6 +44,16 @@ class TextStore:
     def mark_read(self, root: Path, path: str, file: TextFile) -> None:
         """Note that the model has seen ``file``."""
         self._digests[locate(root, path)] = file.digest
+
+    def seen(self) -> dict[str, str]:
+        """SHA-256, by path relative to the root, of the files that the model knows."""
+        known = list(self._digests.items())
+        inside = ((path, digest) for path, digest in known if path.is_relative_to(self.root))
+        return {path.relative_to(self.root).as_posix(): digest for path, digest in inside}
+
+    def recall(self, seen: Mapping[str, str]) -> None:
+        """The inverse of :meth:`seen`, for a run that another process began."""
+        self._digests |= {locate(self.root, path): digest for path, digest in seen.items()}
 
     def require_fresh(self, path: str, old: str | None) -> TextFile:
         """See :meth:`grok_agent.tools.workspace.Workspace.require_fresh`."""

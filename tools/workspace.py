@@ -114,6 +114,19 @@ class Workspace:
         """Note that the model has seen ``file``, at least in part."""
         self._texts.mark_read(self._root_of(path), path, file)
 
+    def seen(self) -> dict[str, str]:
+        """SHA-256, by path relative to the root, of the files that the model knows as they are."""
+        return self._texts.seen()
+
+    def recall(
+        self, seen: Mapping[str, str], originals: Mapping[str, bytes | None] | None = None
+    ) -> None:
+        """Go on where another process stopped: what :meth:`seen` told there, and the contents that
+        edited files had before the run (None: no such file), for :meth:`diff`."""
+        self._texts.recall(seen)
+        for name, content in (originals or {}).items():
+            self._changes.remember(name, content)
+
     def require_fresh(self, path: str, old: str | None = None) -> TextFile:
         """The file's text now, for an edit. Raises ToolError when it was never read, was deleted or
         has changed since; own writes count as read.
