@@ -55,8 +55,10 @@ class Model:
         """Send one request; returns the answer, or what is to be done without one."""
         began = time.monotonic()
         asked: Update = {"steps": state["steps"] + 1}
+        once = self._record.once(state, config, asked["steps"])
+        again = once.has_answer()
         try:
-            answer = with_own_ids(self._send(state, system, config))
+            answer = once.answer(lambda: with_own_ids(self._send(state, system, config)))
         except (GatewayError, ToolError) as error:
             return asked | self._recover(state, error)
         except SpendingCapError as error:  # nothing was sent
@@ -64,7 +66,8 @@ class Model:
         sizes = self._sizes(state, answer)
         asked |= self._account(state, answer)
         now = cast(LoopState, {**state, **asked})
-        self._record.answer(now, answer, cost_of(answer, self.profile), time.monotonic() - began)
+        cost = cost_of(answer, self.profile)
+        self._record.answer(now, answer, cost, time.monotonic() - began, again=again)
         return asked | self._judge(now, answer, sizes)
 
     def _send(self, state: LoopState, system: str, config: RunnableConfig) -> AIMessage:

@@ -15,6 +15,7 @@ from langgraph.errors import GraphBubbleUp
 from pydantic import BaseModel, ValidationError
 
 from grok_agent.errors import GrokAgentError
+from grok_agent.graphs.once import Once
 from grok_agent.graphs.side_by_side import side_by_side
 from grok_agent.tools.edit_log import during_call
 from grok_agent.tools.overflow import shortened
@@ -33,11 +34,13 @@ TOO_MANY = (
 
 @dataclass(frozen=True)
 class Ran:
-    """One call with the message that answers it; ``seconds`` is wall time."""
+    """One call with the message that answers it; ``seconds`` is wall time, ``again`` says that an
+    earlier process has run it."""
 
     call: ToolCall
     message: ToolMessage
     seconds: float = 0.0
+    again: bool = False
 
     @property
     def failed(self) -> bool:
@@ -51,6 +54,7 @@ def run_calls(
     missing: Mapping[str, str],
     config: RunnableConfig,
     workspace: Workspace | None = None,
+    once: Once | None = None,
 ) -> Generator[Ran]:
     """Run each call and yield what came back, in the order sent.
 
@@ -59,15 +63,26 @@ def run_calls(
     time, at most eight (:mod:`grok_agent.graphs.side_by_side`). What is too long for a request goes
     to a file in the scratch folder of ``workspace``. Nothing that a tool raises gets out, except
     what steers the graph itself. Closed early, as by Ctrl-C, it ends the commands that still run.
+    ``once`` knows the calls that an earlier process has run.
     """
     calls = list(calls)
 
     def run(call: ToolCall) -> Ran:
         began = time.monotonic()
         refused = missing.get(call["id"] or "")
+        again = once is not None and once.has_result(call)
+
+        def do() -> ToolMessage:
+            return shortened(answer(call, tools, config), workspace)
+
         with during_call(call["id"] or ""):
-            message = failure(call, refused) if refused else answer(call, tools, config)
-        return Ran(call, shortened(message, workspace), time.monotonic() - began)
+            if refused:
+                message = failure(call, refused)
+            elif once:
+                message = once.result(call, do)
+            else:
+                message = do()
+        return Ran(call, message, time.monotonic() - began, again)
 
     for group in side_by_side(calls[:MAX_CALLS], workspace):
         yield from _run_group(run, group, workspace)

@@ -7,15 +7,18 @@ from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage
+from langchain_core.runnables import RunnableConfig
 from langgraph.config import get_stream_writer
 from pydantic import SecretStr
 
 from grok_agent.gateway.ledger import Cost, Usage
 from grok_agent.graphs.calls import Ran
+from grok_agent.graphs.once import Once
 from grok_agent.graphs.state import Budget, CheckResult, LoopState
 from grok_agent.graphs.work import Work
-from grok_agent.journal import Journal, run_folder, stamp, without_secrets
+from grok_agent.journal import Journal, read_journal, run_folder, stamp, without_secrets
 from grok_agent.tools.workspace import Workspace
+from grok_agent.work_log import WorkLog
 
 Listener = Callable[[Mapping[str, Any]], None]
 """Hears an event while the run goes on, on the thread that runs the graph's step."""
@@ -39,6 +42,7 @@ class Recorder:
         self._hidden = hidden
         self._unwritable: set[str] = set()
         self._unrecorded: set[str] = set()
+        self._logs: dict[str, WorkLog] = {}
 
     def start(
         self, run_id: str, work: Work, task: str, images: Sequence[str], budget: Budget
@@ -55,12 +59,37 @@ class Recorder:
             budget=asdict(budget),
         )
 
-    def answer(self, state: LoopState, answer: AIMessage, cost: Cost, seconds: float) -> None:
-        """The model answered; ``state`` counts this answer already."""
+    def once(
+        self,
+        state: LoopState,
+        config: RunnableConfig,
+        step: int,
+        workspace: Workspace | None = None,
+    ) -> Once:
+        """What earlier processes have done of this ``step`` (from 1) of the run."""
+        run_id = state["run_id"]
+        if self._journal_dir is None or not run_id:
+            return Once(None, Path(), config, step, workspace)
+        folder = run_folder(self._journal_dir, run_id)
+        if run_id not in self._logs:
+            self._logs[run_id] = WorkLog(folder)
+        return Once(self._logs[run_id], folder, config, step, workspace)
+
+    def answer(
+        self,
+        state: LoopState,
+        answer: AIMessage,
+        cost: Cost,
+        seconds: float,
+        *,
+        again: bool = False,
+    ) -> None:
+        """The model answered, ``again`` as to an earlier process; ``state`` counts it already."""
         usage = Usage.of(answer)
         self.send(
             state["run_id"],
             "model",
+            "step" if again else "",
             step=state["steps"],
             text=str(answer.text),
             reasoning=str(answer.additional_kwargs.get("reasoning_content") or ""),
@@ -95,6 +124,8 @@ class Recorder:
         self.send(
             state["run_id"],
             "tool",
+            "id" if ran.again else "",
+            step=state["steps"],
             id=ran.call["id"],
             tool=ran.call["name"],
             arguments=ran.call["args"],
@@ -112,11 +143,16 @@ class Recorder:
         """Something that the reader should know; the run goes on."""
         self.send(state.get("run_id", ""), "notice", text=text)
 
-    def send(self, run_id: str, event: str, **fields: Any) -> None:
-        """Append one event to the journal, then send it to the custom stream."""
+    def send(self, run_id: str, event: str, unless: str = "", /, **fields: Any) -> None:
+        """Append one event to the journal, then send it to the custom stream.
+
+        ``unless`` names a field: an event with the same one of the same step is not written again.
+        """
         stamped = without_secrets(stamp({"event": event, **fields}, run_id), self._hidden)
         if self._journal_dir is not None and run_id and run_id not in self._unwritable:
-            self._append(self._journal_dir, run_id, stamped)
+            folder = run_folder(self._journal_dir, run_id)
+            if not unless or not _is_written(folder, stamped, unless):
+                self._append(self._journal_dir, run_id, stamped)
         self._tell(stamped)
 
     def _tell(self, event: dict[str, Any]) -> None:
@@ -131,6 +167,15 @@ class Recorder:
             self._unwritable.add(run_id)
             text = f"The journal cannot be written: {error}. The run goes on without it."
             self._tell(stamp({"event": "notice", "text": text}, run_id))
+
+
+def _is_written(folder: Path, event: Mapping[str, Any], by: str) -> bool:
+    names = ("event", "step", by)
+    try:
+        events = read_journal(folder)
+    except OSError:
+        return False
+    return any(all(each.get(name) == event[name] for name in names) for each in events)
 
 
 def keys_of(model: BaseChatModel) -> list[str]:

@@ -42,14 +42,23 @@ class Tally(Recorder):
             self._steps.pop(run_id, None)
             self._costs.pop(run_id, None)
 
-    def answer(self, state: LoopState, answer: AIMessage, cost: Cost, seconds: float) -> None:
+    def answer(
+        self,
+        state: LoopState,
+        answer: AIMessage,
+        cost: Cost,
+        seconds: float,
+        *,
+        again: bool = False,
+    ) -> None:
         """The model answered one of the run's questions."""
         run_id = state["run_id"]
         with self._lock:
             self._steps[run_id] += 1
             self._costs[run_id] += cost
             total = {"steps": self._steps[run_id], "cost": asdict(self._costs[run_id])}
-        super().answer(cast(LoopState, {**state, **total}), answer, cost, seconds)
+        now = cast(LoopState, {**state, **total})
+        super().answer(now, answer, cost, seconds, again=again)
 
     def planned(
         self, run_id: str, prepared: Prepared, options: SweepOptions, budget: Budget

@@ -20,14 +20,14 @@ from grok_agent.offline.gateway import OfflineGateway
 from grok_agent.offline.wire import ChatRequest, ToolCall, Turn
 
 KEY = "xai-0123456789abcdefSECRET"
-READ = Turn(tool_calls=(ToolCall("read_file", {"target_file": ".env"}),))
+READ = Turn(tool_calls=(ToolCall("read_file", {"target_file": "notes.txt"}),))
 DONE = Turn(content=f"The key is {KEY}.", reasoning=f"Is {KEY} a key?")
 
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     (tmp_path / "repo").mkdir()
-    (tmp_path / "repo" / ".env").write_text(f"GROK_API_KEY={KEY}\n")
+    (tmp_path / "repo" / "notes.txt").write_text(f"GROK_API_KEY={KEY}\n")
     return Workspace(tmp_path / "repo")
 
 
