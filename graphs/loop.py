@@ -12,15 +12,13 @@ outcome. Where the steps go next is read from the state at the end of this file.
 """
 
 import time
-from collections.abc import Callable, Container, Sequence
-from contextlib import closing
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, AnyMessage, ToolCall
 from langchain_core.runnables import RunnableConfig
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -34,18 +32,14 @@ from grok_agent.gateway.ledger import Cost, Usage
 from grok_agent.graphs.answers import last_answer, last_words
 from grok_agent.graphs.ask import Model, failure
 from grok_agent.graphs.begin import begin
-from grok_agent.graphs.calls import MAX_CALLS, run_calls
 from grok_agent.graphs.display import DrawnLocally
-from grok_agent.graphs.guards import count_repeats, nudge, repeated_too_often, spent
-from grok_agent.graphs.leave import missing_leaves
-from grok_agent.graphs.progress import Seen, advanced, texts_of_edited, without_progress
+from grok_agent.graphs.guards import nudge, repeated_too_often, spent
+from grok_agent.graphs.progress import without_progress
 from grok_agent.graphs.record import Listener, Recorder, keys_of
 from grok_agent.graphs.request import (
     compose,
     count_request,
-    count_text,
     image_paths,
-    task_of,
     tell,
 )
 from grok_agent.graphs.state import (
@@ -58,12 +52,22 @@ from grok_agent.graphs.state import (
     Update,
     stop,
 )
+from grok_agent.graphs.steering import Steering, said_by_person
+from grok_agent.graphs.tool_step import ToolStep
 from grok_agent.graphs.window import Window
 from grok_agent.graphs.work import Verdict, Work
-from grok_agent.tools.permission import EDITING_TOOLS
 from grok_agent.vision.prepare import hydrate
 
 NODES_PER_REQUEST = 3  # guard, call_model, and run_tools or verify
+
+AFTER = {
+    "survey": ["guard"],
+    "guard": ["call_model"],
+    "call_model": ["run_tools", "verify", "guard"],
+    "run_tools": ["guard"],
+    "verify": ["guard"],
+}
+"""What may come after each node, besides ``finish``."""
 
 
 class Node(Protocol):
@@ -83,12 +87,15 @@ class Loop:
         budget: Budget,
         record: Recorder,
         history: HistoryLimits | None = None,
+        steering: Steering | None = None,
     ) -> None:
         self.work = work
         self.budget = budget
         self.record = record
         self.schemas = [convert_to_openai_tool(tool) for tool in work.tools(())]
         self.model = Model(model, self.schemas, work.model_options, record)
+        self.steering = steering or Steering()
+        self.tool_step = ToolStep(work, budget, record)
         limits = history or HistoryLimits()
         self.window = Window(work, self.schemas, limits, self.model.profile, budget)
 
@@ -98,7 +105,8 @@ class Loop:
         images = image_paths(task)
         self.record.start(fresh["run_id"], self.work, str(task.text), images, self.budget)
         try:
-            fresh["background"] = self.work.survey(str(task.text), images)
+            look = self.work.survey(str(task.text), images)
+            fresh["background"], fresh["verification"] = look.text, dict(look.facts)
             fresh["context_tokens"] = self._count(state, fresh)
         except ToolError as error:
             return {**fresh, **failure(error)}
@@ -119,6 +127,9 @@ class Loop:
             return {"stop": end}
         if self.work.is_settled(state):
             return stop("done")
+        if said := self.steering.take():
+            self.record.send(state["run_id"], "steer", said=said)
+            return said_by_person(state, said)
         warning = nudge(state)
         return tell(state, warning) if warning else {}
 
@@ -128,30 +139,12 @@ class Loop:
 
     def run_tools(self, state: LoopState, config: RunnableConfig) -> Update:
         """Run the calls of the last answer, once leave for all of them has been asked."""
-        calls = cast(AIMessage, state["messages"][-1]).tool_calls
-        tools = {tool.name: tool for tool in self.work.tools(image_paths(task_of(state)))}
-        missing = self._missing_leaves(calls[:MAX_CALLS], tools, config)
-        self.record.edits(state, self.work.workspace)
-        messages: list[AnyMessage] = []
-        seen: list[Seen] = []
-        before = texts_of_edited(calls, self.work.workspace)
-        with closing(run_calls(calls, tools, missing, config, self.work.workspace)) as results:
-            for ran in results:
-                self.record.result(state, ran, missing.get(ran.call["id"] or "", ""))
-                messages.append(ran.message)
-                if ran.call["id"] not in missing and len(messages) <= MAX_CALLS:
-                    seen.append(Seen(ran.call, str(ran.message.text), ran.failed))
-        after = texts_of_edited(calls, self.work.workspace)
-        return {
-            "messages": messages,
-            "context_tokens": state["context_tokens"] + count_text(*(m.text for m in messages)),
-            "repeated": count_repeats(calls, state["repeated"]),
-            "progress": advanced(state["progress"], seen, before, after),
-            "denied": "\n".join(missing.values()),
-        }
+        return self.tool_step(state, config)
 
     def verify(self, state: LoopState, config: RunnableConfig) -> Update:
         """Judge what the model calls finished; it may mend what is not good."""
+        if self.steering.is_waiting:  # what is finished is not all any more
+            return {}
         if state["denied"]:
             return stop("refused", state["denied"], error_kind=PermissionDeniedError.__name__)
         self.record.edits(state, self.work.workspace)
@@ -177,25 +170,19 @@ class Loop:
             run_id=state["run_id"],
             model=state["model"],
             check=CheckResult(**state["check"]) if state["check"] else None,
+            verification=state.get("verification", {}),
+            plan=state["todos"],
             **self.work.results(state, partial(self.record.notice, state)),
         ).to_dict()
         self.record.send(state["run_id"], "end", outcome=outcome)
         return {"outcome": outcome}
 
-    def _missing_leaves(
-        self, calls: Sequence[ToolCall], tools: Container[str], config: RunnableConfig
-    ) -> dict[str, str]:
-        if self.work.workspace is None:
-            return {}
-        # A tool that does not exist needs no leave; one that is withheld for its effect does.
-        known = [each for each in calls if each["name"] in tools or each["name"] in EDITING_TOOLS]
-        return missing_leaves(known, self.work.workspace, config)
-
     def _keep_check(self, state: LoopState, verdict: Verdict) -> Update:
+        kept: Update = {"verification": {**state.get("verification", {}), **verdict.facts}}
         if verdict.check is None:
-            return {}
+            return kept
         self.record.check(state, verdict.check, verdict.seconds)
-        return {"check": asdict(verdict.check)}
+        return kept | {"check": asdict(verdict.check)}
 
     def _count(self, state: LoopState, fresh: LoopState) -> int:
         messages = [*state.get("messages", []), *fresh["messages"]]
@@ -213,6 +200,7 @@ def build(
     journal_dir: Path | str | None,
     on_event: Listener | None,
     history: HistoryLimits | None = None,
+    steering: Steering | None = None,
     schema: type[LoopState] = LoopState,
     detour: Callable[[StateGraph[Any, Any, Any, Any]], int] | None = None,
 ) -> CompiledStateGraph[LoopState, None, RunInput, RunOutput]:
@@ -222,7 +210,7 @@ def build(
     or past it, and returns how many steps of the graph it may take.
     """
     record = Recorder(journal_dir, keys_of(model), on_event)
-    loop = Loop(model, work, budget, record, history)
+    loop = Loop(model, work, budget, record, history, steering)
     graph = StateGraph(schema, input_schema=RunInput, output_schema=RunOutput)
     graph.add_node("survey", _timed(loop.survey, record))
     graph.add_node("guard", _timed(loop.guard, record))
@@ -235,33 +223,24 @@ def build(
         steps = max(steps, detour(graph))
     else:
         graph.add_edge(START, "survey")
-    graph.add_conditional_edges("survey", _unless_stopped("guard"), ["guard", "finish"])
-    graph.add_conditional_edges("guard", _unless_stopped("call_model"), ["call_model", "finish"])
-    graph.add_conditional_edges(
-        "call_model", _after_answer, ["run_tools", "verify", "guard", "finish"]
-    )
-    graph.add_edge("run_tools", "guard")
-    graph.add_conditional_edges("verify", _unless_stopped("guard"), ["guard", "finish"])
+    for node, after in AFTER.items():
+        graph.add_conditional_edges(node, partial(following, node), [*after, "finish"])
     graph.add_edge("finish", END)
     compiled = graph.compile(checkpointer=checkpointer, name=name)
     compiled.__class__ = DrawnLocally  # ``compile`` names its own class
     return compiled.with_config(recursion_limit=steps)
 
 
-def _after_answer(state: LoopState) -> str:
+def following(node: str, state: LoopState) -> str:
+    """The node after ``node``, now that its update is in the state."""
     if state["stop"]:
         return "finish"
+    if node != "call_model":
+        return AFTER[node][0]
     answer = last_answer(state)
     if answer is None:  # what came was not kept, and is asked for again
         return "guard"
     return "run_tools" if answer.tool_calls else "verify"
-
-
-def _unless_stopped(following: str) -> Callable[[LoopState], str]:
-    def route(state: LoopState) -> str:
-        return "finish" if state["stop"] else following
-
-    return route
 
 
 def _timed(node: Node, record: Recorder) -> Node:

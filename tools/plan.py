@@ -1,8 +1,10 @@
 """The tool ``todo_write``: the model's own list of what is to do."""
 
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, Literal, Self
 
-from pydantic import Field, PrivateAttr
+from pydantic import Field, PrivateAttr, ValidationError
 
 from grok_agent.errors import ToolError
 from grok_agent.tools.results import Todo, TodoList
@@ -29,7 +31,7 @@ class TodoWriteArguments(Arguments):
 
 
 class TodoWrite(WorkspaceTool):
-    """Keeps the task list of one run."""
+    """Keeps the task list of one run; :meth:`going_on_from` gives each run a list of its own."""
 
     name: str = "todo_write"
     description: str = (
@@ -39,19 +41,43 @@ class TodoWrite(WorkspaceTool):
     arguments = TodoWriteArguments
     _todos: dict[str, Todo] = PrivateAttr(default_factory=dict)
 
+    def going_on_from(self, todos: Sequence[Mapping[str, str]]) -> Self:
+        """The tool with the list ``todos`` (id, content, status)."""
+        tool = self.model_copy()
+        tool._todos = {each["id"]: Todo(**each) for each in todos}
+        return tool
+
     def carry_out(self, arguments: TodoWriteArguments) -> TodoList:
         """Update the list; raises ToolError for ids sent twice and new items without content."""
-        ids = [todo.id for todo in arguments.todos]
-        if twice := sorted({id_ for id_ in ids if ids.count(id_) > 1}):
-            raise ToolError(
-                f"These ids stand twice in todos: {', '.join(twice)}.",
-                next_step="Give every item an id of its own.",
-            )
-        known = dict(self._todos) if arguments.merge else {}
-        for todo in arguments.todos:
-            known[todo.id] = _updated(known.get(todo.id), todo)
-        self._todos = known
-        return TodoList(tuple(known.values()))
+        self._todos = _merged(self._todos, arguments)
+        return TodoList(tuple(self._todos.values()))
+
+
+def list_after(
+    todos: Sequence[Mapping[str, str]], calls: Sequence[Mapping[str, Any]]
+) -> list[dict[str, str]]:
+    """The list ``todos`` (id, content, status) after calls with these arguments, without those
+    that cannot be carried out."""
+    known = {each["id"]: Todo(**each) for each in todos}
+    for given in calls:
+        try:
+            known = _merged(known, TodoWriteArguments.model_validate(given))
+        except (ValidationError, ToolError):
+            continue
+    return [asdict(todo) for todo in known.values()]
+
+
+def _merged(known: Mapping[str, Todo], arguments: TodoWriteArguments) -> dict[str, Todo]:
+    ids = [todo.id for todo in arguments.todos]
+    if twice := sorted({id_ for id_ in ids if ids.count(id_) > 1}):
+        raise ToolError(
+            f"These ids stand twice in todos: {', '.join(twice)}.",
+            next_step="Give every item an id of its own.",
+        )
+    merged = dict(known) if arguments.merge else {}
+    for todo in arguments.todos:
+        merged[todo.id] = _updated(merged.get(todo.id), todo)
+    return merged
 
 
 def _updated(known: Todo | None, sent: TodoArguments) -> Todo:
