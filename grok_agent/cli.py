@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from grok_agent.commands import context, convert, gateway, library, prompts, repository, usage
+from grok_agent.commands import context, convert, gateway, library, prompts, repository, undo, usage
 
 app = typer.Typer(
     name="grok-agent",
@@ -19,7 +19,7 @@ app = typer.Typer(
     epilog="Start without a key: grok-agent ask --offline --repo . 'what is this repository'",
 )
 
-for _subject in (repository, context, prompts, library, convert, gateway, usage):
+for _subject in (repository, context, prompts, library, convert, gateway, undo, usage):
     _subject.register(app)
 
 

@@ -57,7 +57,7 @@ class Changes:
         max_total_bytes: int = MAX_KEPT_TOTAL_BYTES,
     ) -> None:
         self._root = root
-        self._list_files = list_files
+        self.list_files = list_files
         self._max_file_bytes = max_file_bytes
         self._room = max_total_bytes
         self._originals: dict[str, Original] = {}
@@ -76,7 +76,7 @@ class Changes:
         with self._lock:
             if self._whole:
                 return
-            for name in self._list_files():
+            for name in self.list_files():
                 if name not in self._originals and (original := self._look(name)):
                     self._originals[name] = original
             self._whole = True
@@ -87,7 +87,7 @@ class Changes:
             originals = dict(self._originals)
             names = set(originals)
             if self._whole:
-                names.update(self._list_files())
+                names.update(self.list_files())
         for name in sorted(names):
             if change := self._compare(name, originals.get(name, Original(existed=False))):
                 yield change

@@ -1,6 +1,7 @@
 """Unified diffs with git's headers, which ``git apply`` and every viewer understand."""
 
 import difflib
+import stat
 
 from grok_agent.errors import ToolError
 from grok_agent.tools.textfile import decode, displayable
@@ -61,6 +62,8 @@ def _label(path: str) -> str:
 
 
 def _git_mode(mode: int) -> str:
+    if stat.S_ISLNK(mode):
+        return "120000"
     return "100755" if mode & 0o111 else "100644"
 
 

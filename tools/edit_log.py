@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from grok_agent.blobs import Blobs
+from grok_agent.tools.contents import Contents
 from grok_agent.tools.file_state import FileState, look
 
 FILE_NAME = "edits.jsonl"
@@ -20,8 +20,9 @@ CONTENTS = "contents"
 MAX_COMPARED_BYTES = 1_000_000_000
 """A larger file is not read to tell what became of an edit that was cut off."""
 
-Maker = Literal["edit", "command", "undo", "others"]
-"""Who made a change: a tool, a command, ``grok-agent undo``, or somebody else meanwhile."""
+Maker = Literal["edit", "command", "undo", "unknown"]
+"""Who made a change: a tool, a command, ``grok-agent undo``; or a command that was cut off, unless
+it was somebody else afterwards."""
 
 
 @dataclass(frozen=True)
@@ -75,10 +76,11 @@ class EditLog:
     def __init__(self, folder: Path | str, root: Path) -> None:
         self.folder = Path(folder)
         self.root = root
-        self.blobs = Blobs(self.folder / CONTENTS)
+        self.contents = Contents(self.folder / CONTENTS)
         self.step = 0
         self._lock = threading.Lock()
         self._begun = False
+        self._made: dict[str, FileState | None] = {}
 
     def begin(self) -> None:
         """Make the folder and name the root in it, once. Raises OSError; its owner can mend it."""
@@ -101,32 +103,65 @@ class EditLog:
     ) -> Iterator[None]:
         """Record a change, let the caller make it, record that it was made or that it failed.
 
-        The caller has put the contents into ``blobs``. Raises OSError when nothing can be
+        The caller has put the contents into ``contents``. Raises OSError when nothing can be
         recorded, and then the change must not be made.
         """
-        id_ = secrets.token_hex(8)
-        self.note(
-            "edit",
-            id=id_,
-            path=path,
-            before=before and asdict(before),
-            after=after and asdict(after),
-            by=by,
-            step=0 if by == "others" else self.step,
-            call="" if by == "others" else _CALL.get(),
-            folders=folders,
-        )
+        id_ = self._intend(path, before, after, by, folders)
         try:
             yield
         except OSError:  # any other may come when the change is made already, and is left open
             self._append({"event": "settled", "id": id_, "done": False})
             raise
         self._append({"event": "settled", "id": id_, "done": True}, sync=False)
+        self._made[path] = after
+
+    def found(
+        self,
+        path: str,
+        before: FileState | None,
+        after: FileState | None,
+        *,
+        by: Maker,
+        folders: tuple[str, ...] = (),
+    ) -> None:
+        """Record a change that was made already. Raises OSError."""
+        id_ = self._intend(path, before, after, by, folders, sync=False)
+        self._append({"event": "settled", "id": id_, "done": True}, sync=False)
+
+    def take_made(self) -> dict[str, FileState | None]:
+        """What :meth:`edit` has made of files since this was last asked."""
+        made, self._made = self._made, {}
+        return made
 
     def note(self, event: str, **fields: Any) -> None:
         """Append one line and wait until the disk has it. Raises OSError."""
         self.begin()
         self._append({"event": event, **fields})
+
+    def _intend(
+        self,
+        path: str,
+        before: FileState | None,
+        after: FileState | None,
+        by: Maker,
+        folders: tuple[str, ...],
+        *,
+        sync: bool = True,
+    ) -> str:
+        self.begin()
+        line = {
+            "event": "edit",
+            "id": secrets.token_hex(8),
+            "path": path,
+            "before": before and asdict(before),
+            "after": after and asdict(after),
+            "by": by,
+            "step": self.step,
+            "call": _CALL.get(),
+            "folders": folders,
+        }
+        self._append(line, sync=sync)
+        return str(line["id"])
 
     def _append(self, line: dict[str, Any], *, sync: bool = True, lead: bytes = b"") -> None:
         stamped = {**line, "at": datetime.now(UTC).isoformat(timespec="milliseconds")}

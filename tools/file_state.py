@@ -31,13 +31,13 @@ class FileState:
 def look(root: Path, path: str, max_bytes: int) -> tuple[FileState | None, bytes]:
     """The state of ``path`` and its content, ``b""`` above ``max_bytes``; no link is followed.
 
-    Raises OSError when it cannot be read, or a folder on the way is a link.
+    A folder is no file. Raises OSError when it cannot be read, or a folder on the way is a link.
     """
     target = root / path
     try:
         with Folder.open(root, target.parent) as folder:
             status = folder.status(target.name)
-            if status is None:
+            if status is None or stat.S_ISDIR(status.st_mode):
                 return None, b""
             if stat.S_ISLNK(status.st_mode):
                 content = os.fsencode(folder.target(target.name))
@@ -51,8 +51,3 @@ def look(root: Path, path: str, max_bytes: int) -> tuple[FileState | None, bytes
     if len(content) > max_bytes:
         return FileState("", status.st_mode), b""
     return FileState(sha256(content).hexdigest(), status.st_mode), content
-
-
-def drafted_state(content: bytes, mode: int) -> FileState:
-    """The state of a file with this ``content`` and ``mode``."""
-    return FileState(sha256(content).hexdigest(), mode)

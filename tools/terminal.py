@@ -20,6 +20,7 @@ from grok_agent.tools.reading_commands import reading_argv
 from grok_agent.tools.results import CommandResult
 from grok_agent.tools.sandbox import confinement
 from grok_agent.tools.shell import left_folder, through_shell, without_shell
+from grok_agent.tools.watch import WatchedCommand
 from grok_agent.tools.workspace import Workspace
 
 
@@ -32,6 +33,7 @@ class Execution:
     log: Path
     folder_file: Path
     git: Watched | None
+    files: WatchedCommand
     started: float
 
 
@@ -55,6 +57,7 @@ class State:
                 self.jobs[name].running.end()
             if guard := self.jobs[name].git:
                 guard.restore()
+            self.jobs[name].files.end()
 
 
 _states: weakref.WeakKeyDictionary[Workspace, State] = weakref.WeakKeyDictionary()
@@ -100,6 +103,7 @@ class Terminal:
                 execution.running.end()
             if execution.git:
                 execution.git.restore()
+            execution.files.end()
             if isinstance(error, OSError):
                 raise _not_started(error) from error
             raise
@@ -117,9 +121,9 @@ class Terminal:
         """
         closed = self.workspace.permission == "plan" and folder is None
         folder = folder or self._folder()
-        argv, git = self._reading_argv(command, folder), None
+        argv, git, files = self._reading_argv(command, folder), None, WatchedCommand()
         if argv is None:
-            self.workspace.remember_all()
+            files = self.workspace.command_begins()
             if self.workspace.permission != "all":
                 git = self.state.git.begin()
         box = self._box()
@@ -144,8 +148,9 @@ class Terminal:
             except (OSError, ValueError) as error:
                 if git:
                     git.restore()
+                files.end()
                 raise _not_started(error) from error
-        return Execution(command, running, log, folder_file, git, started)
+        return Execution(command, running, log, folder_file, git, files, started)
 
     def result(
         self,
@@ -159,6 +164,7 @@ class Terminal:
         sandbox = confinement(self.workspace.limits)
         open_ = () if sandbox.confined else (f"unconfined: {sandbox.missing}",)
         restored = execution.git.restore() if execution.git else []
+        unrecorded = execution.files.end()
         put_back = (f"put back, since git would obey it: {name}" for name in restored)
         output = excerpt(execution.log)
         if not (output.truncated or keep_log):
@@ -172,7 +178,7 @@ class Terminal:
             total_bytes=output.total_bytes,
             full_output=str(execution.log) if output.truncated else "",
             seconds=round(time.monotonic() - execution.started, 3),
-            notes=(*open_, *put_back, *notes),
+            notes=(*open_, *put_back, *unrecorded, *notes),
         )
 
     def _reading_argv(self, command: str, folder: Path) -> tuple[str, ...] | None:

@@ -108,7 +108,7 @@ class TextStore:
                 if self.log is None:
                     draft.put(target.name)
                     return
-                keep = self.log.blobs.put
+                keep = self.log.contents.put
                 was = None
                 if before is not None and status is not None:
                     was = FileState(keep(before), status.st_mode)

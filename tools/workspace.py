@@ -13,7 +13,7 @@ from typing import Any
 from grok_agent.context.file_kinds import classify
 from grok_agent.errors import SettingsError, ToolError
 from grok_agent.tools import permission as permissions
-from grok_agent.tools.changes import Changes
+from grok_agent.tools.changes import Change, Changes
 from grok_agent.tools.edit_log import EditLog
 from grok_agent.tools.guard import leaving_links, locate
 from grok_agent.tools.leaves import Leaves
@@ -21,8 +21,9 @@ from grok_agent.tools.permission import Decision, Mode
 from grok_agent.tools.ripgrep import list_files
 from grok_agent.tools.rules import Rules
 from grok_agent.tools.sandbox import Limits, confinement
-from grok_agent.tools.text_store import TextStore, is_inside
+from grok_agent.tools.text_store import TextStore, as_tool_error, is_inside
 from grok_agent.tools.textfile import TextFile
+from grok_agent.tools.watch import Watch, WatchedCommand
 
 MAX_FILE_BYTES = 64_000_000
 
@@ -64,6 +65,7 @@ class Workspace:
         self._scratch = scratch and Path(os.path.realpath(scratch))
         self._changes = Changes(self.root, lambda: list_files(self.root))
         self._texts = TextStore(self.root, self._changes, max_file_bytes)
+        self._watch: Watch | None = None
         self._guard = threading.Lock()
 
     def __repr__(self) -> str:
@@ -186,10 +188,12 @@ class Workspace:
         return any(classify(name, b"") == "secret" for name in self.names_of(path))
 
     def may_show(self, path: str) -> bool:
-        """True when ``path`` lies inside and is neither denied nor named like a secret."""
-        if not self.is_inside(path) or self.leaves.rules.on_file("reads", path, self).effect:
+        """True when ``path`` lies inside and needs no leave: it is allowed by a rule, or by none
+        limited and not named like a secret."""
+        effect = self.leaves.rules.on_file("reads", path, self).effect
+        if effect in ("deny", "ask") or not self.is_inside(path):
             return False
-        return not self.is_secret(path)
+        return effect == "allow" or not self.is_secret(path)
 
     def is_inside(self, path: str) -> bool:
         """True when the guard lets ``path`` pass."""
@@ -216,18 +220,29 @@ class Workspace:
             self._texts.log = log
         self._texts.log.step = step
 
-    def remember_all(self) -> None:
-        """Call before anything but our own edits may write, so that :meth:`diff` covers it."""
+    def command_begins(self) -> WatchedCommand:
+        """Call before anything but our own edits may write, so that :meth:`diff` and the record
+        cover it, and the result's ``end`` afterwards. Raises ToolError."""
         self._changes.remember_all()
+        if self._texts.log is None:
+            return WatchedCommand()
+        if self._watch is None or self._watch.log is not self._texts.log:
+            self._watch = Watch(self.root, self._changes.list_files, self._texts.log)
+        with as_tool_error("The run's record"):
+            return self._watch.begin()
 
     def diff(self) -> str:
         """Unified diff of what changed since the workspace was made: own edits, and what commands
         changed, created and deleted. ``""`` when nothing did."""
-        return "".join(change.diff() for change in self._changes.changed())
+        return "".join(change.diff() for change in self.changes())
+
+    def changes(self) -> list[Change]:
+        """What changed since the workspace was made, a file each, sorted by name."""
+        return list(self._changes.changed())
 
     def changed_files(self) -> list[str]:
         """Names of the changed files, relative to the root, sorted."""
-        return [change.name for change in self._changes.changed()]
+        return [change.name for change in self.changes()]
 
     # Inside
 

@@ -1,0 +1,231 @@
+"""What commands change: found by looking at all files before and after, and recorded."""
+
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import astuple, dataclass
+from pathlib import Path, PurePosixPath
+
+from grok_agent.errors import ToolError
+from grok_agent.tools.changes import (
+    CLOCK_TICK_NS,
+    MAX_KEPT_FILE_BYTES,
+    MAX_KEPT_TOTAL_BYTES,
+    Signature,
+)
+from grok_agent.tools.edit_log import EditLog, Maker, read_edits, read_lines
+from grok_agent.tools.file_state import FileState, look
+
+BASELINE = "baseline.json"
+COARSE_CLOCK_NS = 20_000_000
+"""By as much may the time of a file's change lie before the clock that we read."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """A file as it was seen; an equal ``signature`` means that it has not changed since."""
+
+    state: FileState
+    signature: Signature | None
+
+
+@dataclass(frozen=True)
+class View:
+    """All files that are not ignored, and links beside them; ``folders`` hold them."""
+
+    files: dict[str, Known]
+    folders: frozenset[str]
+    at_ns: int
+
+
+class Watch:
+    """Looks at the files below ``root`` before and after commands, and records in ``log`` what
+    these changed. Thread-safe. Ignored files are not looked at; those above 2 MB, and all beyond
+    64 MB together, are noted without their content.
+    """
+
+    def __init__(self, root: Path, list_files: Callable[[], Iterable[str]], log: EditLog) -> None:
+        self._root = root
+        self._list_files = list_files
+        self.log = log
+        self._room = MAX_KEPT_TOTAL_BYTES
+        self._view: View | None = None
+        self._running = 0
+        self._lock = threading.Lock()
+
+    def begin(self) -> "WatchedCommand":
+        """A command that may write begins. Raises OSError when nothing can be recorded."""
+        with self._lock:
+            if self._running:
+                self._record("command")
+            elif self._view is None and (self.log.folder / BASELINE).exists():
+                self._resume()
+            else:
+                self.log.take_made()
+                self._view = self._look()
+                self._keep_baseline(self._view)
+            self.log.note("command")
+            self._running += 1
+            return WatchedCommand(self)
+
+    def end(self) -> None:
+        """A command has ended. Raises OSError when nothing can be recorded."""
+        with self._lock:
+            self._running -= 1
+            self._record("command")
+            if not self._running:
+                self.log.note("ended")
+
+    def catch_up(self) -> None:
+        """Record what was changed since the last look, when a command was cut off meanwhile."""
+        with self._lock, suppress(OSError):
+            if was_cut_off(self.log.folder):
+                self._resume()
+                self.log.note("ended")
+
+    def _resume(self) -> None:
+        """Go on with the record of a process that is gone; what changed since may be anybody's."""
+        files = self._baseline()
+        for edit in read_edits(self.log.folder):
+            if edit.done and edit.after:
+                files[edit.path] = edit.after
+            elif edit.done:
+                files.pop(edit.path, None)
+        known = {path: Known(state, None) for path, state in files.items()}
+        self._view = View(known, frozenset(_parents(known)), self._begun_ns())
+        self._record("unknown" if was_cut_off(self.log.folder) else None)
+
+    def _record(self, by: Maker | None) -> None:
+        """Compare with the last view; None: changes are not ours, and only noted in the view."""
+        old, made = self._view or View({}, frozenset(), 0), self.log.take_made()
+        new = self._look()
+        for path in sorted(old.files.keys() | new.files.keys()):
+            known, seen = old.files.get(path), new.files.get(path)
+            was, now = made.get(path, _state(known)), _state(seen)
+            if (was == now and not _is_other_unknown(known, seen)) or not by:
+                continue
+            if was is None and self._is_older(path, old.at_ns):
+                continue
+            above = _above(path) if was is None else []
+            fresh = tuple(folder for folder in above if folder not in old.folders)
+            self.log.found(path, was, now, by=by, folders=fresh)
+        self._view = new
+
+    def _is_older(self, path: str, at_ns: int) -> bool:
+        """Whether a file that was not listed before was there all the same, being ignored."""
+        try:
+            return (self._root / path).lstat().st_ctime_ns < at_ns - COARSE_CLOCK_NS
+        except OSError:
+            return False
+
+    def _look(self) -> View:
+        """All files as they are now; the contents of those that are new or changed are kept."""
+        at_ns = time.time_ns()
+        known = self._view.files if self._view else {}
+        listed = set(self._list_files())
+        folders, links = self._beside({*_parents(listed), "."})
+        files: dict[str, Known] = {}
+        contents: dict[str, bytes] = {}
+        for path in sorted(listed | links | known.keys()):
+            if found := self._look_at(path, known.get(path), contents):
+                files[path] = found
+        self.log.contents.put_all(contents)
+        return View(files, frozenset(folders), at_ns)
+
+    def _look_at(self, path: str, known: Known | None, contents: dict[str, bytes]) -> Known | None:
+        try:
+            status = (self._root / path).lstat()
+        except (OSError, ValueError):
+            return None
+        signature = (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        if known and known.signature == signature:
+            return known
+        try:
+            state, content = look(self._root, path, min(MAX_KEPT_FILE_BYTES, self._room))
+        except OSError:
+            return None
+        if state is None:
+            return None
+        if state.is_known and (known is None or known.state != state):
+            contents[state.digest] = content
+            self._room -= len(content)
+        settled = time.time_ns() - status.st_ctime_ns > CLOCK_TICK_NS
+        return Known(state, signature if settled or not state.is_known else None)
+
+    def _beside(self, folders: set[str]) -> tuple[set[str], set[str]]:
+        """``folders`` with those in them, and the links in them, by their paths."""
+        inside, links = set(folders), set()
+        for folder in folders:
+            with suppress(OSError), os.scandir(self._root / folder) as entries:
+                for entry in entries:
+                    path = (PurePosixPath(folder) / entry.name).as_posix()
+                    if entry.name == ".git":
+                        continue
+                    if entry.is_symlink():
+                        links.add(path)
+                    elif entry.is_dir(follow_symlinks=False):
+                        inside.add(path)
+        return inside, links
+
+    def _keep_baseline(self, view: View) -> None:
+        path = self.log.folder / BASELINE
+        if path.exists():
+            return
+        draft = path.with_suffix(".tmp")
+        states = {name: astuple(known.state) for name, known in view.files.items()}
+        draft.write_text(json.dumps(states), encoding="ascii")
+        draft.replace(path)
+
+    def _baseline(self) -> dict[str, FileState]:
+        states = json.loads((self.log.folder / BASELINE).read_bytes())
+        return {path: FileState(digest, mode) for path, (digest, mode) in states.items()}
+
+    def _begun_ns(self) -> int:
+        return (self.log.folder / BASELINE).stat().st_mtime_ns
+
+
+@dataclass
+class WatchedCommand:
+    """One command under ``watch``; without a watch nothing is looked at."""
+
+    watch: Watch | None = None
+
+    def end(self) -> tuple[str, ...]:
+        """The command has ended, which counts once; what the reader of its result should know."""
+        watch, self.watch = self.watch, None
+        try:
+            if watch:
+                watch.end()
+        except (OSError, ToolError) as error:
+            return (f"not recorded what it changed, so that this cannot be undone: {error}",)
+        return ()
+
+
+def was_cut_off(folder: Path) -> bool:
+    """Whether a command was running when the process that recorded in ``folder`` was killed."""
+    marks = [line["event"] for line in read_lines(folder) if line["event"] in ("command", "ended")]
+    return bool(marks) and marks[-1] == "command"
+
+
+def _is_other_unknown(before: Known | None, after: Known | None) -> bool:
+    """Whether a file whose content was not looked at changed all the same."""
+    if before is None or after is None or after.state.is_known:
+        return False
+    return before.signature is not None and before.signature != after.signature
+
+
+def _state(known: Known | None) -> FileState | None:
+    return known.state if known else None
+
+
+def _parents(paths: Iterable[str]) -> Iterator[str]:
+    for path in paths:
+        yield from _above(path)
+
+
+def _above(path: str) -> list[str]:
+    """The folders above ``path``, outermost first, without the root."""
+    return [parent.as_posix() for parent in reversed(PurePosixPath(path).parents[:-1])]
