@@ -40,7 +40,8 @@ class ToolStep:
         self._record.edits(state, workspace)
         results: list[Ran] = []
         before = texts_of_edited(calls, workspace)
-        with closing(run_calls(calls, tools, missing, config, workspace)) as running:
+        once = self._record.once(state, config, state["steps"], workspace)
+        with closing(run_calls(calls, tools, missing, config, workspace, once)) as running:
             for ran in running:
                 self._record.result(state, ran, missing.get(ran.call["id"] or "", ""))
                 results.append(ran)
