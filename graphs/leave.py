@@ -10,9 +10,11 @@ from langgraph.types import interrupt
 
 from grok_agent.errors import PermissionDeniedError, ToolError
 from grok_agent.tools.edit import apply_edit
+from grok_agent.tools.leaves import likes_of
 from grok_agent.tools.workspace import Workspace
 
 MAX_PREVIEW_CHARS = 20_000
+ALWAYS = "always"
 DECLINED = "A person was asked and did not allow this call. Go on without it; do not repeat it."
 
 
@@ -22,19 +24,26 @@ def missing_leaves(
     """The calls that may not run: call id -> which leave is missing.
 
     Where the graph can be interrupted, one interrupt asks for all calls that a person may allow:
-    ``{"type": "permission", "calls": [{id, tool, arguments, reason, preview}]}``, resumed with the
-    ids granted (a list, or a mapping from id to true or false; True grants all). The node that
-    calls this starts again from its top on resume, so nothing may have run before. Elsewhere
+    ``{"type": "permission", "calls": [{id, tool, arguments, reason, preview, likes}]}``, resumed
+    with the ids granted: a list, or ``{"calls": {id: true, false or "always"}}``, where "always"
+    also allows in this workspace what falls under the rules ``likes``; True grants all. The node
+    that calls this starts again from its top on resume, so nothing may have run before. Elsewhere
+    the workspace's ``ask_leave`` gets the same question and gives the same answers; without one
     nobody is asked.
     """
     missing = {_id(call): text for call in calls if (text := _refusal(call, workspace))}
     asked = [call for call in calls if _id(call) in missing and _may_be_asked(call, workspace)]
-    if not asked or not _can_interrupt(config):
+    ask = interrupt if _can_interrupt(config) else workspace.ask_leave
+    if not asked or ask is None:
         return missing
-    answer = interrupt({"type": "permission", "calls": [_question(c, workspace) for c in asked]})
+    answer = ask({"type": "permission", "calls": [_question(c, workspace) for c in asked]})
+    if isinstance(answer, Mapping):
+        answer = answer.get("calls", answer)
     for call in asked:
         if _grants(answer, _id(call)):
-            workspace.grant(call["name"], call["args"])
+            remembers = isinstance(answer, Mapping) and answer.get(_id(call)) == ALWAYS
+            keep = workspace.leaves.remember if remembers else workspace.leaves.grant
+            keep(call["name"], call["args"])
             del missing[_id(call)]
         else:
             missing[_id(call)] = DECLINED
@@ -86,13 +95,14 @@ def _question(call: ToolCall, workspace: Workspace) -> dict[str, Any]:
         "arguments": call["args"],
         "reason": workspace.decide(call["name"], call["args"]).reason,
         "preview": preview(call, workspace),
+        "likes": likes_of(call["name"], call["args"]),
     }
 
 
 def _grants(answer: Any, call_id: str) -> bool:
     """Whether the answer grants this call; anything that is not understood grants nothing."""
     if isinstance(answer, Mapping):
-        return answer.get(call_id) is True
+        return answer.get(call_id) is True or answer.get(call_id) == ALWAYS
     if isinstance(answer, list | tuple | set | frozenset):
         return call_id in answer
     return answer is True

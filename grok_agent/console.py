@@ -51,8 +51,9 @@ class Reporter(Protocol):
     def event(self, event: Mapping[str, Any]) -> None:
         """Show one event of :mod:`grok_agent.journal`."""
 
-    def ask_leave(self, question: Mapping[str, Any]) -> list[str]:
-        """The ids of the calls that the person allows; empty where nobody can be asked."""
+    def ask_leave(self, question: Mapping[str, Any]) -> dict[str, Any]:
+        """``calls``: what the person says to each call, True, False or "always"; empty where nobody
+        can be asked."""
 
 
 class Lines:
@@ -84,24 +85,30 @@ class Lines:
         if self._status:
             self._status.update(_waiting_for(event))
 
-    def ask_leave(self, question: Mapping[str, Any]) -> list[str]:
-        """Show each call and ask; ``a`` allows everything that is asked in this run."""
+    def ask_leave(self, question: Mapping[str, Any]) -> dict[str, Any]:
+        """Show each call and ask; ``l`` allows also what is like it, ``a`` everything that is
+        asked in this run."""
         calls = question["calls"]
         if not sys.stdin.isatty():
-            return []
+            return {"calls": {}}
         if self._status:
             self._status.stop()
-        granted = [call["id"] for call in calls if self._allow_all or self._is_allowed(call)]
+        granted = {call["id"]: self._allow_all or self._answer(call) for call in calls}
         if self._status:
             self._status.start()
-        return granted
+        return {"calls": granted}
 
-    def _is_allowed(self, call: Mapping[str, Any]) -> bool:
+    def _answer(self, call: Mapping[str, Any]) -> bool | str:
+        likes = ", ".join(call.get("likes", ()))
         self._console.print(Text(f"\n{call['tool']}: {printable(str(call['reason']))}", "bold"))
         self._console.print(Text(printable(str(call.get("preview", "")))))
-        answer = self._console.input("Allow? [y]es, [n]o, [a]ll of this run: ", markup=False)
-        self._allow_all = answer.strip().lower().startswith("a")
-        return self._allow_all or answer.strip().lower().startswith("y")
+        like = f"[l]ike it ({printable(likes)}), " if likes else ""
+        asked = f"Allow? [y]es, [n]o, {like}[a]ll of this run: "
+        answer = self._console.input(asked, markup=False).strip().lower()
+        self._allow_all = answer.startswith("a")
+        if likes and answer.startswith("l"):
+            return "always"
+        return self._allow_all or answer.startswith("y")
 
 
 class JsonLines:
@@ -117,9 +124,9 @@ class JsonLines:
         """Print the event at once, so that a reader can follow."""
         print(json.dumps(event, ensure_ascii=False, default=str), flush=True)
 
-    def ask_leave(self, question: Mapping[str, Any]) -> list[str]:
+    def ask_leave(self, question: Mapping[str, Any]) -> dict[str, Any]:
         """Grant nothing: no person is there."""
-        return []
+        return {"calls": {}}
 
 
 class Silence(JsonLines):
@@ -196,12 +203,11 @@ def cost_in_words(cost: "Cost") -> str:
 
 def print_features(image: Path, features: "ImageFeatures") -> None:
     """The measured features as readable lines, with a chip of each colour on a terminal."""
-    from grok_agent.vision.features import render
+    from grok_agent.vision.features import describe
 
     out = Console(highlight=False, soft_wrap=True)
     out.print(printable(str(image)), style="bold", markup=False)
-    text = "\n".join(ln for ln in render(features).splitlines() if not ln.startswith("features: "))
-    out.print(printable(text), markup=False)
+    out.print(printable("\n".join(describe(features))), markup=False)
     if out.is_terminal:
         _print_chips(out, [colour.hex for colour in features.palette.colours])
 

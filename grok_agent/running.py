@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
 
     from grok_agent.chat_model import ChatGrokBuild
+    from grok_agent.commands.guarding import Guarding
     from grok_agent.gateway.totals import By
     from grok_agent.graphs.repository import Job
     from grok_agent.graphs.state import Budget, Outcome
@@ -85,13 +86,16 @@ def run_repository_job(
     settings: "Settings",
     check: str | None,
     permission: str | None,
+    guarding: "Guarding",
     sweep: bool | None,
     as_json: bool,
     as_jsonl: bool,
+    run_id: str = "",
 ) -> None:
     """Run one of the repository verbs and leave with its exit code.
 
     ``sweep``: whether to read the whole repository shard by shard; None leaves it to its size.
+    ``run_id``: the run's name, ``""`` for a new one.
     """
     from langgraph.checkpoint.memory import InMemorySaver
 
@@ -101,7 +105,12 @@ def run_repository_job(
     from grok_agent.graphs.sweep_options import SweepOptions
     from grok_agent.tools.workspace import Workspace
 
-    workspace = Workspace(repo, permission=_permission(permission, job))
+    workspace = Workspace(
+        repo,
+        permission=_permission(permission, job),
+        rules=guarding.rules(),
+        limits=guarding.limits(),
+    )
     if job != "script" and not any(name.name != ".git" for name in workspace.root.iterdir()):
         raise SettingsError(
             f"{repo} is an empty folder: there is nothing to {job}.",
@@ -122,7 +131,15 @@ def run_repository_job(
         on_event=interrupts.event,
     )
     with interrupts:
-        finish_run(graph, {"task": task}, show, settings, as_json=as_json, as_jsonl=as_jsonl)
+        finish_run(
+            graph,
+            {"task": task},
+            show,
+            settings,
+            as_json=as_json,
+            as_jsonl=as_jsonl,
+            run_id=run_id,
+        )
 
 
 def show_features(image: Path, *, as_json: bool) -> None:
@@ -231,12 +248,13 @@ def finish_run(
     *,
     as_json: bool,
     as_jsonl: bool,
+    run_id: str = "",
 ) -> "Outcome":
     """Run the graph, print how it ended, and leave with its exit code unless it is done."""
     from grok_agent.graphs.state import Outcome
     from grok_agent.journal import new_run_id
 
-    run_id = new_run_id()
+    run_id = run_id or new_run_id()
     with show:
         outcome = Outcome.from_dict(_drive(graph, given, run_id, show))
     journal = settings.state_dir / "runs" / run_id / "journal.jsonl"

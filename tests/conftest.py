@@ -23,6 +23,7 @@ def empty_environment(
     state = tmp_path_factory.mktemp("state")
     monkeypatch.setenv("GROK_STATE_DIR", str(state))
     monkeypatch.setenv("GROK_CACHE_DIR", str(state / "cache"))
+    monkeypatch.setenv("GROK_CONFIG_DIR", str(state / "config"))
     monkeypatch.setenv("LANGSMITH_TRACING", "false")
     monkeypatch.chdir(tmp_path_factory.mktemp("cwd"))
     return state

@@ -93,7 +93,10 @@ _WORDS = frozenset(
     }
 )
 RESERVED = frozenset(
-    "{ } ! [[ ]] if then elif else fi for while until do done case esac in".split()
+    (
+        *("{", "}", "!", "[[", "]]", "if", "then", "elif", "else", "fi", "for", "while", "until"),
+        *("do", "done", "case", "esac", "in"),
+    )
 )
 """Words of the shell's grammar; the parser takes some of them for programs."""
 

@@ -8,6 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from grok_agent.commands.guarding import (
+    Allow,
+    Ask,
+    Deny,
+    Guarding,
+    MaxTasks,
+    MemoryGb,
+    Network,
+    NoSandbox,
+    Readable,
+    SharedMemory,
+    Writable,
+)
 from grok_agent.commands.options import (
     AsJson,
     AsJsonl,
@@ -26,6 +39,7 @@ from grok_agent.commands.options import (
     read_task,
     settings_of,
 )
+from grok_agent.commands.worktree import InWorktree, working_in
 
 if TYPE_CHECKING:
     from grok_agent.graphs.repository import Job
@@ -84,6 +98,16 @@ def _add_job(app: typer.Typer, job: "Job") -> None:
         repo: Repo = Path(),
         check: Check = None,
         permission: Permission = None,
+        allow: Allow = None,
+        ask: Ask = None,
+        deny: Deny = None,
+        network: Network = False,
+        no_sandbox: NoSandbox = False,
+        readable: Readable = None,
+        writable: Writable = None,
+        shared_memory: SharedMemory = False,
+        memory_gb: MemoryGb = None,
+        max_tasks: MaxTasks = None,
         max_usd: MaxUsd = None,
         max_steps: MaxSteps = None,
         max_seconds: MaxSeconds = None,
@@ -95,6 +119,7 @@ def _add_job(app: typer.Typer, job: "Job") -> None:
         model: Model = None,
         sweep: Sweep = None,
         dry_run: DryRun = False,
+        worktree: InWorktree = False,
     ) -> None:
         from grok_agent.commands.sweep import show_plan
         from grok_agent.running import exit_codes, run_repository_job
@@ -111,20 +136,36 @@ def _add_job(app: typer.Typer, job: "Job") -> None:
             if dry_run:
                 show_plan(job, words, repo=repo, settings=settings, sweep=sweep, as_json=as_json)
                 return
-            run_repository_job(
-                job,
-                words,
-                repo=repo,
-                model=lambda: connect(settings, offline),
-                settings=settings,
-                check=check,
-                permission=permission,
-                sweep=sweep,
-                as_json=as_json,
-                as_jsonl=as_jsonl,
-            )
+            state_dir = settings.state_dir
+            with working_in(repo, state_dir, words, worktree=worktree) as (folder, run_id):
+                run_repository_job(
+                    job,
+                    words,
+                    repo=folder,
+                    model=lambda: connect(settings, offline),
+                    settings=settings,
+                    check=check,
+                    permission=permission,
+                    guarding=Guarding(
+                        allow=tuple(allow or ()),
+                        ask=tuple(ask or ()),
+                        deny=tuple(deny or ()),
+                        network=network,
+                        sandbox=not no_sandbox,
+                        readable=tuple(readable or ()),
+                        writable=tuple(writable or ()),
+                        shared_memory=shared_memory,
+                        memory_gb=memory_gb,
+                        max_tasks=max_tasks,
+                    ),
+                    sweep=sweep,
+                    as_json=as_json,
+                    as_jsonl=as_jsonl,
+                    run_id=run_id,
+                )
 
-    offered = command if job in SWEEPING_JOBS else _without(command, "sweep", "dry_run")
+    others = ("worktree",) if job in SWEEPING_JOBS else ("sweep", "dry_run")
+    offered = _without(command, *others)
     app.command(job, help=what, epilog=f"Example: {example}")(offered)
 
 
