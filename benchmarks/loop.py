@@ -132,8 +132,7 @@ def run(name: str, client: str, options: argparse.Namespace) -> Result:
             done = subprocess.run(
                 [python, str(CLIENT), client],
                 input=json.dumps(job),
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
+                capture_output=True,
                 text=True,
                 check=False,
             )

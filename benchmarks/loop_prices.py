@@ -6,7 +6,6 @@ whole blocks of 128 tokens, whether or not the client names its conversation. Do
 """
 
 import json
-import os
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -32,7 +31,7 @@ class Bill:
     def charge(self, body: Mapping[str, Any], answer_chars: int) -> None:
         """Add a request with its answer."""
         text = prompt_text(body)
-        shared = max((len(os.path.commonprefix([text, other])) for other in self._known), default=0)
+        shared = max((_shared_chars(text, other) for other in self._known), default=0)
         # The last request and nothing but its end is new: otherwise its beginning was rewritten.
         if self._known and not text.startswith(self._known[-1]):
             self.rewrites += 1
@@ -51,6 +50,15 @@ class Bill:
     def cached_share(self) -> float:
         """Of all prompt tokens."""
         return self.cached / max(self.tokens, 1)
+
+
+def _shared_chars(one: str, other: str) -> int:
+    """Length of the longest common beginning, by bisection."""
+    low, high = 0, min(len(one), len(other)) + 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if one.startswith(other[:middle]) else (low, middle)
+    return low
 
 
 def prompt_text(body: Mapping[str, Any]) -> str:

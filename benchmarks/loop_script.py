@@ -69,7 +69,7 @@ def long_script(repo: Path) -> list[Step]:
 
 
 def recall_script(repo: Path) -> list[Step]:
-    """140 turns: 100 reads of 3,200 tokens and 40 edits of what was read 1 to 60 turns earlier."""
+    """140 turns: 105 reads of 3,200 tokens and 35 edits of what was read 1 to 60 turns earlier."""
     parts = chunks_of(repo, 3_200, 2)
     chance = random.Random(3)
     steps: list[Step] = []

@@ -5,6 +5,7 @@ from typing import Any, cast
 
 from langchain_core.messages import BaseMessage, ToolMessage
 
+from grok_agent.context.call_ledger import CallLedger
 from grok_agent.context.history import (
     HistoryLimits,
     Kept,
@@ -38,7 +39,7 @@ _RESERVE = 1_000  # tokens; the marks around shortened results
 
 
 class Window:
-    """What a request may hold, and what leaves it; nothing is kept here between two steps."""
+    """What a request may hold, and what leaves it; what it remembers between two steps only saves time."""
 
     def __init__(
         self,
@@ -51,6 +52,7 @@ class Window:
         self._work = work
         self._schemas = schemas
         self._limits = limits
+        self._ledger = CallLedger(self._keep)
         self._safe = min(budget.max_input_tokens, profile.safe_input_tokens)
 
     def make_room(self, state: LoopState, ratio: Ratio) -> Update:
@@ -83,14 +85,14 @@ class Window:
         if first == kept["first"]:
             return {"history": kept}
         gathered_to = gathered_until(
-            messages, kept["gathered_to"], first, self._limits.ledger_tokens
+            messages, kept["gathered_to"], first, self._limits.ledger_tokens, self._ledger
         )
         notes = work_so_far(
             messages,
             start,
             gathered_to,
             first,
-            keep=self._keep,
+            ledger=self._ledger,
             look=self._look,
             working_tokens=self._limits.working_tokens,
         )

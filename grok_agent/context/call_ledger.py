@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any, Literal
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
@@ -18,6 +19,9 @@ Kind = Literal["read", "search", "change", "run", "words"]
 
 Keep = Callable[[str], str]
 """Puts a text where tools can read it again and says where; "" where that cannot be done."""
+
+REMEMBERED = 4_000
+"""Answers whose entries stay in memory."""
 
 MAX_WORDS = 240
 MAX_OUTCOME = 160
@@ -52,18 +56,40 @@ class Entry:
     failed: bool = False
 
 
-def entries(messages: Sequence[BaseMessage], keep: Keep) -> list[Entry]:
-    """The ledger of ``messages``, in their order; ``keep`` stores outputs that no call repeats."""
-    results = {
-        message.tool_call_id: message for message in messages if isinstance(message, ToolMessage)
-    }
-    found: list[Entry] = []
-    for message in messages:
-        if isinstance(message, AIMessage):
-            found += _of_answer(message, results, keep)
-        elif isinstance(message, HumanMessage) and is_told(message):
-            found.append(Entry("words", f"you were told: {_line(str(message.text), MAX_WORDS)}"))
-    return found
+class CallLedger:
+    """The ledger of one conversation at a time; each message of it is read once.
+
+    ``keep`` stores outputs that no call repeats.
+    """
+
+    def __init__(self, keep: Keep) -> None:
+        self._keep = keep
+        self._known: dict[str, list[Entry]] = {}
+
+    def entries(self, messages: Sequence[BaseMessage]) -> list[Entry]:
+        """The entries of ``messages``, in their order."""
+        found: list[Entry] = []
+        for index, message in enumerate(messages):
+            if isinstance(message, AIMessage):
+                found += self._of_answer(message, messages, index)
+            elif isinstance(message, HumanMessage) and is_told(message):
+                words = _line(str(message.text), MAX_WORDS)
+                found.append(Entry("words", f"you were told: {words}"))
+        return found
+
+    def _of_answer(
+        self, answer: AIMessage, messages: Sequence[BaseMessage], index: int
+    ) -> list[Entry]:
+        if answer.id in self._known:
+            return self._known[answer.id]
+        replies = takewhile(lambda each: isinstance(each, ToolMessage), messages[index + 1 :])
+        results = {each.tool_call_id: each for each in replies if isinstance(each, ToolMessage)}
+        found = list(_of_answer(answer, results, self._keep))
+        if answer.id:
+            if len(self._known) >= REMEMBERED:
+                self._known.clear()
+            self._known[answer.id] = found
+        return found
 
 
 def _of_answer(

@@ -15,7 +15,7 @@ from typing import TypedDict
 
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 
-from grok_agent.context.call_ledger import Entry, Keep, entries
+from grok_agent.context.call_ledger import CallLedger, Entry
 from grok_agent.context.ledger_text import gathered, lines_of
 from grok_agent.context.tokens import TOKENS_PER_MESSAGE, count
 from grok_agent.context.told import is_persons
@@ -156,12 +156,14 @@ def message_tokens(message: BaseMessage) -> int:
     return TOKENS_PER_MESSAGE + sum(count(text) for text in texts if text)
 
 
-def gathered_until(messages: Sequence[BaseMessage], first: int, last: int, most: int) -> int:
+def gathered_until(
+    messages: Sequence[BaseMessage], first: int, last: int, most: int, ledger: CallLedger
+) -> int:
     """``last`` where the ledger of ``messages[first:last]`` has more than ``most`` tokens.
 
     Otherwise ``first``: up to there the ledger is gathered by file, from there it has lines.
     """
-    lines = lines_of(entries(messages[first:last], _not_kept))
+    lines = lines_of(ledger.entries(messages[first:last]))
     return last if count("\n".join(lines)) > most else first
 
 
@@ -171,7 +173,7 @@ def work_so_far(
     gathered_to: int,
     last: int,
     *,
-    keep: Keep,
+    ledger: CallLedger,
     look: Look,
     working_tokens: int,
     summary: str = "",
@@ -182,8 +184,8 @@ def work_so_far(
     ``gathered_to``; what the person said meanwhile, word for word; the plan; the model's
     ``summary``; the working set.
     """
-    older = entries(messages[first:gathered_to], keep)
-    newer = entries(messages[gathered_to:last], keep)
+    older = ledger.entries(messages[first:gathered_to])
+    newer = ledger.entries(messages[gathered_to:last])
     said = [str(each.text) for each in messages[first:last] if is_persons(each)]
     sections = [
         _HEAD,
@@ -214,7 +216,3 @@ def _working(done: Sequence[Entry], look: Look, max_tokens: int) -> str:
 
 def _titled(title: str, text: str) -> str:
     return f"{title}\n{text}" if text else ""
-
-
-def _not_kept(text: str) -> str:
-    return ""

@@ -12,7 +12,9 @@ Look = Callable[[str], str | None]
 LINES_AROUND = 8
 """Shown before and after a change."""
 
+LEAST_PART_TOKENS = 100
 MAX_PART_LINES = 120
+RECENT_ENTRIES = 60
 RECENT_CHANGES = 8
 
 
@@ -34,7 +36,9 @@ def working_set(entries: Sequence[Entry], look: Look, max_tokens: int) -> str:
     shown: list[Part] = []
     blocks: list[str] = []
     left = max_tokens
-    for path, part in _wanted(entries, look):
+    for path, part in _wanted(entries[-RECENT_ENTRIES:], look):
+        if left < LEAST_PART_TOKENS:
+            break
         if any(_overlap(part, other) for other in shown):
             continue
         block = _block(part, path)
