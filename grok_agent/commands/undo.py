@@ -152,9 +152,13 @@ def _print(plan: "Undo", undo_id: str, *, dry_run: bool, refused: bool) -> None:
     if refused:
         print("Nothing was changed. --force puts back what can be put back.", file=sys.stderr)
     elif dry_run:
-        print(f"Would put back {count} files of run {name}. Nothing was changed.")
+        print(f"Would put back {_files(count)} of run {name}. Nothing was changed.")
     elif undo_id:
-        print(f"Put back {count} files of run {name}. Back again: grok-agent undo {undo_id}")
+        print(f"Put back {_files(count)} of run {name}. Back again: grok-agent undo {undo_id}")
+
+
+def _files(count: int) -> str:
+    return f"{count} file{'' if count == 1 else 's'}"
 
 
 def _print_older(plan: "Undo", state_dir: Path, repo: Path, run: str | None) -> None:
