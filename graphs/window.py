@@ -39,7 +39,7 @@ _RESERVE = 1_000  # tokens; the marks around shortened results
 
 
 class Window:
-    """What a request may hold, and what leaves it; what it remembers between two steps only saves time."""
+    """What a request may hold, and what leaves it; its memory between two steps only saves time."""
 
     def __init__(
         self,
