@@ -170,12 +170,12 @@ class Recorder:
 
 
 def _is_written(folder: Path, event: Mapping[str, Any], by: str) -> bool:
-    names = ("event", "step", by)
+    names = ("event", "step", "agent", by)
     try:
         events = read_journal(folder)
     except OSError:
         return False
-    return any(all(each.get(name) == event[name] for name in names) for each in events)
+    return any(all(each.get(name) == event.get(name) for name in names) for each in events)
 
 
 def keys_of(model: BaseChatModel) -> list[str]:

@@ -37,7 +37,7 @@ class Share:
     """The budget of a run during one step of tool calls. Thread-safe."""
 
     def __init__(
-        self, state: LoopState, budget: Budget, config: RunnableConfig, record: Recorder
+        self, state: LoopState, budget: Budget, config: RunnableConfig, record: Recorder | None
     ) -> None:
         self.run_id = state["run_id"]
         self.budget = budget

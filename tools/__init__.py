@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from grok_agent.tools.workspace import Workspace
 
-__all__ = ["image_tools", "repository_tools"]
+__all__ = ["image_tools", "reading_tools", "repository_tools"]
 
 
 def repository_tools(workspace: "Workspace") -> "list[BaseTool]":
@@ -21,21 +21,11 @@ def repository_tools(workspace: "Workspace") -> "list[BaseTool]":
     runs only commands known to read only.
     """
     from grok_agent.tools.codemod import RenameSymbol, RewriteCode
-    from grok_agent.tools.folders import ListDir
     from grok_agent.tools.jobs import GetOutput, KillCommand
     from grok_agent.tools.plan import TodoWrite
-    from grok_agent.tools.read import ReadFile
-    from grok_agent.tools.repo_map import RepoMap
     from grok_agent.tools.run import RunTerminalCommand
-    from grok_agent.tools.search import Grep
     from grok_agent.tools.search_replace import SearchReplace, Write
 
-    reading: list[BaseTool] = [
-        ReadFile(workspace=workspace),
-        ListDir(workspace=workspace),
-        Grep(workspace=workspace),
-        RepoMap(workspace=workspace),
-    ]
     editing: list[BaseTool] = [
         SearchReplace(workspace=workspace),
         Write(workspace=workspace),
@@ -48,7 +38,22 @@ def repository_tools(workspace: "Workspace") -> "list[BaseTool]":
         RunTerminalCommand(workspace=workspace),
         TodoWrite(workspace=workspace),
     ]
-    return [*reading, *([] if workspace.permission == "plan" else editing), *doing]
+    return [*reading_tools(workspace), *([] if workspace.permission == "plan" else editing), *doing]
+
+
+def reading_tools(workspace: "Workspace") -> "list[BaseTool]":
+    """The tools that only read: files, folders, text, and what files define."""
+    from grok_agent.tools.folders import ListDir
+    from grok_agent.tools.read import ReadFile
+    from grok_agent.tools.repo_map import RepoMap
+    from grok_agent.tools.search import Grep
+
+    return [
+        ReadFile(workspace=workspace),
+        ListDir(workspace=workspace),
+        Grep(workspace=workspace),
+        RepoMap(workspace=workspace),
+    ]
 
 
 def image_tools(

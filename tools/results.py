@@ -152,6 +152,21 @@ class TodoList:
     todos: tuple[Todo, ...]
 
 
+@dataclass(frozen=True)
+class Explored:
+    """What a sub-agent found out. ``places`` are those that its ``answer`` names, each with the
+    text of its first line; ``wrong`` those that do not exist, with the reason. ``status`` and
+    ``reason`` say how it ended; ``requests`` counts what it sent to the model."""
+
+    agent: str
+    status: str
+    reason: str
+    answer: str
+    places: tuple[tuple[str, str], ...]
+    wrong: tuple[tuple[str, str], ...]
+    requests: int
+
+
 Result = (
     FileExcerpt
     | FolderListing
@@ -162,6 +177,7 @@ Result = (
     | CommandResult
     | JobReports
     | TodoList
+    | Explored
 )
 
 
@@ -282,3 +298,15 @@ def _(result: TodoList) -> str:
     if not result.todos:
         return "The list is empty."
     return "\n".join(f"- [{todo.status}] {todo.id}: {todo.content}" for todo in result.todos)
+
+
+@_render.register
+def _(result: Explored) -> str:
+    parts = [result.answer or "It gave no answer."]
+    if result.status != "done":
+        parts.append(f"[It ended early, {result.status}: {result.reason}]")
+    if result.places:
+        parts.append("\n".join(["Lines named:", *(f"{at}: {line}" for at, line in result.places)]))
+    if result.wrong:
+        parts.append("\n".join(["Not there:", *(f"{at}: {why}" for at, why in result.wrong)]))
+    return "\n\n".join(parts)

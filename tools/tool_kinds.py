@@ -10,6 +10,7 @@ READING_TOOLS = frozenset(
         "list_dir",
         "grep",
         "repo_map",
+        "explore",
         "todo_write",
         "get_command_or_subagent_output",
         "kill_command_or_subagent",
