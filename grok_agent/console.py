@@ -11,13 +11,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from rich.console import Console
-from rich.markup import escape
-from rich.text import Text
-
 from grok_agent.profile import OFFLINE_MODEL
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # rich takes as long to load as a whole repository to pack
+    from rich.console import Console
     from rich.status import Status
 
     from grok_agent.gateway.ledger import Cost
@@ -60,6 +57,8 @@ class Lines:
     """A line for each event; on a terminal with a spinner below and questions to the person."""
 
     def __init__(self) -> None:
+        from rich.console import Console
+
         self._console = Console(stderr=True, highlight=False, soft_wrap=True)
         self._status: Status | None = None
         self._allow_all = False
@@ -100,6 +99,8 @@ class Lines:
 
     def _answer(self, call: Mapping[str, Any]) -> bool | str:
         likes = ", ".join(call.get("likes", ()))
+        from rich.text import Text
+
         self._console.print(Text(f"\n{call['tool']}: {printable(str(call['reason']))}", "bold"))
         self._console.print(Text(printable(str(call.get("preview", "")))))
         like = f"[l]ike it ({printable(likes)}), " if likes else ""
@@ -174,6 +175,8 @@ def print_outcome(
         found = outcome.to_dict() | {"journal": str(places["journal"])}
         print(json.dumps(found, ensure_ascii=False, indent=2))
         return
+    from rich.console import Console
+
     out = Console(highlight=False, soft_wrap=True)
     if outcome.summary:
         out.print(printable(outcome.summary), markup=False)
@@ -203,6 +206,8 @@ def cost_in_words(cost: "Cost") -> str:
 
 def print_features(image: Path, features: "ImageFeatures") -> None:
     """The measured features as readable lines, with a chip of each colour on a terminal."""
+    from rich.console import Console
+
     from grok_agent.vision.features import describe
 
     out = Console(highlight=False, soft_wrap=True)
@@ -217,7 +222,7 @@ def printable(text: str) -> str:
     return text.replace("\r\n", "\n").translate(CONTROLS)
 
 
-def _print_prompt(out: Console, prompt: Mapping[str, Any]) -> None:
+def _print_prompt(out: "Console", prompt: Mapping[str, Any]) -> None:
     from grok_agent.prompts.rendering import render
     from grok_agent.prompts.schema import PromptSpec
 
@@ -229,7 +234,7 @@ def _print_prompt(out: Console, prompt: Mapping[str, Any]) -> None:
 
 
 def _print_variants(
-    out: Console, prompt: Mapping[str, Any], variants: Sequence[Mapping[str, Any]]
+    out: "Console", prompt: Mapping[str, Any], variants: Sequence[Mapping[str, Any]]
 ) -> None:
     """What each further prompt has otherwise than the first."""
     from grok_agent.prompts.derive import diff
@@ -243,11 +248,13 @@ def _print_variants(
             out.print(printable(f"  {each.field}: {said}"), markup=False)
 
 
-def _print_chips(out: Console, colours: list[str]) -> None:
+def _print_chips(out: "Console", colours: list[str]) -> None:
+    from rich.markup import escape
+
     out.print(" ".join(f"[on {escape(colour)}]      [/]" for colour in colours))
 
 
-def _print_diff(out: Console, diff: str) -> None:
+def _print_diff(out: "Console", diff: str) -> None:
     colours = {"+": "green", "-": "red", "@": "cyan"}
     out.print()
     for line in printable(diff).splitlines():
@@ -255,6 +262,8 @@ def _print_diff(out: Console, diff: str) -> None:
 
 
 def _print_ending(outcome: "Outcome", places: Mapping[str, object]) -> None:
+    from rich.console import Console
+
     end = Console(stderr=True, highlight=False, soft_wrap=True)
     end.print()
     if outcome.check and not outcome.check.passed:

@@ -1,40 +1,42 @@
 """From pixels to the typed groups of features: working sizes, classes, confidence."""
 
-import math
 from typing import Literal
 
 import numpy as np
 from PIL import Image
 
+from grok_agent.vision.composition import measure_composition
 from grok_agent.vision.decode import Original
-from grok_agent.vision.faces import measure_faces
+from grok_agent.vision.faces import FacesGroup, measure_faces
+from grok_agent.vision.facts import file_facts, generator_facts, origin_facts, size_facts
+from grok_agent.vision.grain import Box, DepthGroup, measure_depth, measure_noise
 from grok_agent.vision.groups import (
     ColourTemperatureGroup,
-    FileGroup,
     ImageFeatures,
     LightGroup,
-    MetadataGroup,
     PaletteGroup,
     SharpnessGroup,
-    SizeGroup,
     Swatch,
 )
+from grok_agent.vision.harmony import measure_colourfulness, measure_harmony
+from grok_agent.vision.kind import measure_kind
+from grok_agent.vision.layout import LayoutGroup, measure_layout
 from grok_agent.vision.light import grey_levels, measure_light
 from grok_agent.vision.palette import measure_palette
+from grok_agent.vision.shading import LightDirectionGroup, measure_direction
 from grok_agent.vision.sharpness import WORKING_SIDE_PX, measure_sharpness
 from grok_agent.vision.temperature import measure_temperature
+from grok_agent.vision.text import measure_text
 
 COLOUR_SIDE_PX = 512
 TEMPERATURE_SIDE_PX = 256
 SMALLEST_SHARP_SIDE_PX = 16
+NO_LAYOUT = LayoutGroup(available=False, reason="neither a screen nor a diagram")
+NO_LIGHT = LightDirectionGroup(available=False, reason="a screen or a diagram")
+NO_DEPTH = DepthGroup(available=False, reason="a screen or a diagram")
 ENOUGH_PIXELS = 4096  # from here on a statistic over all pixels is fully trusted
 
-USUAL_RATIOS = ("1:1", "5:4", "4:3", "3:2", "16:10", "16:9", "2:1", "21:9", "3:1")
-
 CHINESE = {
-    "landscape": "横向",
-    "portrait": "竖向",
-    "square": "方形",
     "low": "低调",
     "middle": "中间调",
     "high": "高调",
@@ -48,66 +50,47 @@ CHINESE = {
 """Chinese words for the classes, by their English name."""
 
 
-def measure(image: Image.Image, original: Original) -> ImageFeatures:
-    """All groups for an upright sRGB picture and the facts of the file it came from."""
+def measure(image: Image.Image, original: Original, *, read_text: bool = False) -> ImageFeatures:
+    """All groups for an upright sRGB picture and the facts of the file it came from.
+
+    Text is read where it is likely, and with ``read_text`` in any case.
+    """
     pixels = np.asarray(_reduced(image, COLOUR_SIDE_PX))
+    samples = np.asarray(_sampled(image, COLOUR_SIDE_PX))
+    kind = measure_kind(samples)
+    faces = measure_faces(image)
+    face = faces.faces[0].box if faces.faces else None
+    composition = measure_composition(image, face)
+    salient = (composition.salient_x or 0.5, composition.salient_y or 0.5)
+    graphic = kind.kind in ("ui", "diagram")
+    layout = measure_layout(image, original.width) if graphic else NO_LAYOUT
     return ImageFeatures(
-        file=_file(original),
-        size=_size(original),
+        file=file_facts(original),
+        size=size_facts(original),
+        kind=kind,
         palette=_palette(pixels),
+        harmony=measure_harmony(samples),
+        colourfulness=measure_colourfulness(samples),
         light=_light(pixels),
+        light_direction=NO_LIGHT if graphic else _direction(image, face, faces),
         colour_temperature=_temperature(np.asarray(_reduced(image, TEMPERATURE_SIDE_PX))),
+        composition=composition,
         sharpness=_sharpness(image),
-        faces=measure_faces(image),
-        metadata=_metadata(original),
+        noise=measure_noise(np.asarray(image)),
+        depth_of_field=(
+            NO_DEPTH if graphic else measure_depth(grey_levels(samples), face, salient)
+        ),
+        faces=faces,
+        layout=layout,
+        text=measure_text(image, likely=graphic, asked=read_text),
+        metadata=origin_facts(original),
+        generator=generator_facts(original),
     )
 
 
-def _file(original: Original) -> FileGroup:
-    return FileGroup(
-        method="file header",
-        confidence=1.0,
-        format=original.format,
-        size_bytes=original.size_bytes,
-        mode=original.mode,
-        has_alpha=original.has_alpha,
-        has_colour_profile=original.has_colour_profile,
-        frames=original.frames,
-    )
-
-
-def _size(original: Original) -> SizeGroup:
-    width, height = original.width, original.height
-    orientation = _orientation(width, height)
-    return SizeGroup(
-        method="file header, EXIF orientation applied",
-        confidence=1.0,
-        n_pixels=width * height,
-        width=width,
-        height=height,
-        aspect_ratio=_usual_ratio(width, height),
-        orientation=orientation,
-        orientation_zh=CHINESE[orientation],
-        exif_orientation=original.orientation,
-    )
-
-
-def _orientation(width: int, height: int) -> Literal["landscape", "portrait", "square"]:
-    if width == height:
-        return "square"
-    return "landscape" if width > height else "portrait"
-
-
-def _usual_ratio(width: int, height: int) -> str:
-    """The usual ratio nearest by proportion; turned for upright pictures."""
-    wanted = max(width, height) / min(width, height)
-
-    def distance(ratio: str) -> float:
-        long, short = map(int, ratio.split(":"))
-        return abs(math.log(wanted * short / long))
-
-    long, short = min(USUAL_RATIOS, key=distance).split(":")
-    return f"{long}:{short}" if width >= height else f"{short}:{long}"
+def _direction(image: Image.Image, face: Box | None, faces: FacesGroup) -> LightDirectionGroup:
+    surfaces = faces._surfaces
+    return measure_direction(np.asarray(image), face, surfaces[0] if surfaces else None)
 
 
 def _palette(pixels: np.ndarray) -> PaletteGroup:
@@ -216,19 +199,6 @@ def _sharpness(image: Image.Image) -> SharpnessGroup:
     )
 
 
-def _metadata(original: Original) -> MetadataGroup:
-    metadata = original.metadata
-    return MetadataGroup(
-        method="EXIF, PNG text, XMP",
-        confidence=1.0,
-        camera_make=metadata.camera_make,
-        camera_model=metadata.camera_model,
-        has_exif=metadata.has_exif,
-        has_gps=metadata.has_gps,
-        generator=metadata.generator,
-    )
-
-
 def _reduced(image: Image.Image, side: int) -> Image.Image:
     """The picture averaged down until its longest side is at most ``side``."""
     scale = side / max(image.size)
@@ -236,6 +206,15 @@ def _reduced(image: Image.Image, side: int) -> Image.Image:
         return image
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     return image.resize(size, Image.Resampling.BOX)
+
+
+def _sampled(image: Image.Image, side: int) -> Image.Image:
+    """Some of the picture's own pixels, unaveraged, until its longest side is at most ``side``."""
+    scale = side / max(image.size)
+    if scale >= 1:
+        return image
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    return image.resize(size, Image.Resampling.NEAREST)
 
 
 def _enough(n_pixels: int) -> float:

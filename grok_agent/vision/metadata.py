@@ -11,6 +11,7 @@ from PIL import Image
 
 ORIENTATION, MAKE, MODEL, SOFTWARE = 0x0112, 0x010F, 0x0110, 0x0131
 EXIF_IFD, GPS_IFD, USER_COMMENT = 0x8769, 0x8825, 0x9286
+EXPOSURE, APERTURE, ISO, FOCAL_LENGTH, LENS = 0x829A, 0x829D, 0x8827, 0x920A, 0xA434
 MAX_CHARACTERS = 32
 MAX_TEXT_CHARACTERS = 2_000_000
 
@@ -27,7 +28,8 @@ class Metadata:
 
     ``has_gps`` says only that a place is recorded; the place itself is not read. ``generator``
     names the program whose prompt data lie in the file, or is empty. ``texts`` holds these data by
-    the name they stand under, an EXIF comment as ``parameters``.
+    the name they stand under, an EXIF comment as ``parameters``. Exposure is in seconds, aperture
+    an f-number, focal length in millimetres; None where the file does not say.
     """
 
     has_exif: bool = False
@@ -35,6 +37,11 @@ class Metadata:
     orientation: int = 1
     camera_make: str = ""
     camera_model: str = ""
+    lens: str = ""
+    exposure_s: float | None = None
+    aperture: float | None = None
+    iso: int | None = None
+    focal_length_mm: float | None = None
     generator: str = ""
     texts: Mapping[str, str] = field(default_factory=dict, repr=False)
 
@@ -53,6 +60,11 @@ def read_metadata(image: Image.Image) -> Metadata:
         orientation=_orientation(exif.get(ORIENTATION)),
         camera_make=_one_line(exif.get(MAKE)),
         camera_model=_one_line(exif.get(MODEL)),
+        lens=_one_line(details.get(LENS)),
+        exposure_s=_number(details.get(EXPOSURE)),
+        aperture=_number(details.get(APERTURE)),
+        iso=_whole(details.get(ISO)),
+        focal_length_mm=_number(details.get(FOCAL_LENGTH)),
         generator=_generator(image.info, comment),
         texts=_texts(image.info, comment),
     )
@@ -66,6 +78,21 @@ def _one_line(value: object) -> str:
     text = value if isinstance(value, str) else ""
     plain = "".join(c if c.isascii() and c.isprintable() else " " for c in text)  # EXIF is ASCII
     return " ".join(plain.split())[:MAX_CHARACTERS]
+
+
+def _number(value: object) -> float | None:
+    """A positive EXIF fraction; those over zero and other nonsense count as not given."""
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None
+    return round(number, 6) if 0 < number < 1e6 else None
+
+
+def _whole(value: object) -> int | None:
+    first = value[0] if isinstance(value, tuple) and value else value
+    number = _number(first)
+    return None if number is None else int(number)
 
 
 def _comment(value: object) -> str:
