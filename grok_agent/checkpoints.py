@@ -23,8 +23,8 @@ from langgraph.checkpoint.base import (
 )
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
-from grok_agent.journal import run_folder
-from grok_agent.thread_file import BLOBS_FOLDER, FILE_NAME, Key, Stored, ThreadFile, Whole
+from grok_agent.journal import BLOBS_FOLDER, run_folder
+from grok_agent.thread_file import FILE_NAME, Key, Stored, ThreadFile, Whole
 
 
 class FileSaver(BaseCheckpointSaver[int]):

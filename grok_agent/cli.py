@@ -8,7 +8,17 @@ import sys
 
 import typer
 
-from grok_agent.commands import context, convert, gateway, library, prompts, repository, undo, usage
+from grok_agent.commands import (
+    context,
+    convert,
+    gateway,
+    library,
+    prompts,
+    repository,
+    runs,
+    undo,
+    usage,
+)
 
 app = typer.Typer(
     name="grok-agent",
@@ -19,7 +29,7 @@ app = typer.Typer(
     epilog="Start without a key: grok-agent ask --offline --repo . 'what is this repository'",
 )
 
-for _subject in (repository, context, prompts, library, convert, gateway, undo, usage):
+for _subject in (repository, runs, context, prompts, library, convert, gateway, undo, usage):
     _subject.register(app)
 
 

@@ -39,7 +39,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from grok_agent.blobs import Blobs
+from grok_agent.large_texts import put_aside, put_back
+
 FILE_NAME = "journal.jsonl"
+BLOBS_FOLDER = "blobs"
+"""Beside the journal: its large texts, each once."""
+
 MIN_SECRET_CHARS = 12
 """Shorter values are placeholders such as ``offline``; hiding them would garble ordinary text."""
 
@@ -56,24 +62,29 @@ class Journal:
     def append(self, event: Mapping[str, Any]) -> None:
         """Write one event as one line, and hand it to the operating system before returning.
 
-        Raises :class:`OSError` when the disk is full or the folder cannot be written; whoever
-        named the folder can mend it.
+        A large text goes to a file beside the journal, where the checkpoints of the run look for
+        it as well. Raises :class:`OSError` when the disk is full or the folder cannot be written;
+        whoever named the folder can mend it.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        line = json.dumps(event, ensure_ascii=False, default=str)
+        light = put_aside(dict(event), Blobs(self.path.parent / BLOBS_FOLDER))
+        line = json.dumps(light, ensure_ascii=False, default=str)
         data = line.encode("utf-8", errors="replace") + b"\n"
         with self.path.open("ab+", buffering=0) as file:
             file.write(b"\n" + data if _is_torn(file.fileno()) else data)
 
 
-def read_journal(path: Path | str) -> list[dict[str, Any]]:
+def read_journal(path: Path | str, *, whole: bool = True) -> list[dict[str, Any]]:
     """The events of a journal file or of the folder that holds it, oldest first.
 
-    Lines that a crash has torn are left out. Raises :class:`OSError` when there is no such file.
+    Lines that a crash has torn are left out. Where not ``whole``, and where a large text is lost,
+    its place holds a reference. Raises :class:`OSError` when there is no such file.
     """
     file = Path(path)
-    lines = (file / FILE_NAME if file.is_dir() else file).read_bytes().split(b"\n")
-    return [event for line in lines if (event := _parse(line)) is not None]
+    file = file / FILE_NAME if file.is_dir() else file
+    blobs = Blobs(file.parent / BLOBS_FOLDER)
+    events = map(_parse, file.read_bytes().split(b"\n"))
+    return [_whole(event, blobs) if whole else event for event in events if event is not None]
 
 
 def new_run_id() -> str:
@@ -106,6 +117,13 @@ def without_secrets(value: Any, hidden: Sequence[str]) -> Any:
     if isinstance(value, list | tuple):
         return [without_secrets(item, hidden) for item in value]
     return value
+
+
+def _whole(event: dict[str, Any], blobs: Blobs) -> dict[str, Any]:
+    try:
+        return dict(put_back(event, blobs))
+    except KeyError:
+        return event
 
 
 def _is_torn(descriptor: int) -> bool:

@@ -87,6 +87,7 @@ def run_repository_job(
     check: str | None,
     permission: str | None,
     guarding: "Guarding",
+    offline: bool,
     sweep: bool | None,
     as_json: bool,
     as_jsonl: bool,
@@ -97,49 +98,23 @@ def run_repository_job(
     ``sweep``: whether to read the whole repository shard by shard; None leaves it to its size.
     ``run_id``: the run's name, ``""`` for a new one.
     """
-    from langgraph.checkpoint.memory import InMemorySaver
+    from grok_agent.journal import new_run_id
+    from grok_agent.repository_runs import begin_run
+    from grok_agent.started import Started, limits_of
 
-    from grok_agent.commands.interrupts import Interrupts
-    from grok_agent.commands.sweep import KEPT_FOLDER
-    from grok_agent.graphs.repository import repository_agent
-    from grok_agent.graphs.sweep_options import SweepOptions
-    from grok_agent.tools.workspace import Workspace
-
-    workspace = Workspace(
-        repo,
-        permission=_permission(permission, job),
-        rules=guarding.rules(),
-        limits=guarding.limits(),
-    )
-    if job != "script" and not any(name.name != ".git" for name in workspace.root.iterdir()):
-        raise SettingsError(
-            f"{repo} is an empty folder: there is nothing to {job}.",
-            next_step="Name another folder with --repo.",
-        )
-    show = console.reporter(as_json=as_json, as_jsonl=as_jsonl)
-    interrupts = Interrupts(INTERRUPTED, show.event)
-    graph = repository_agent(
-        model(),
-        workspace,
+    started = Started(
+        run=run_id or new_run_id(),
         job=job,
-        budget=budget_of(settings),
+        task=task,
+        repo=str(repo.expanduser().absolute()),
+        permission=permission_of(permission, job),
         check=check,
-        sweep="auto" if sweep is None else "always" if sweep else "never",
-        sweep_options=SweepOptions(kept_dir=settings.state_dir / KEPT_FOLDER),
-        checkpointer=InMemorySaver(),
-        journal_dir=settings.state_dir / "runs",
-        on_event=interrupts.event,
+        sweep=sweep,
+        offline=offline,
+        guarding=guarding,
+        limits=limits_of(settings),
     )
-    with interrupts:
-        finish_run(
-            graph,
-            {"task": task},
-            show,
-            settings,
-            as_json=as_json,
-            as_jsonl=as_jsonl,
-            run_id=run_id,
-        )
+    begin_run(started, model, settings, as_json=as_json, as_jsonl=as_jsonl)
 
 
 def show_features(image: Path, *, as_json: bool) -> None:
@@ -217,7 +192,8 @@ def _group(by: str) -> "By":
     return cast(By, by)
 
 
-def _permission(given: str | None, job: str) -> Any:
+def permission_of(given: str | None, job: str) -> Any:
+    """The mode that was given, or the one that fits the job and the terminal."""
     modes = ("plan", "ask", "edits", "all")
     if given is None:
         return "plan" if job in READ_ONLY_JOBS else "ask" if sys.stdin.isatty() else "edits"
@@ -242,7 +218,7 @@ def budget_of(settings: "Settings") -> "Budget":
 
 def finish_run(
     graph: "CompiledStateGraph[Any, Any, Any, Any]",
-    given: dict[str, Any],
+    given: dict[str, Any] | None,
     show: console.Reporter,
     settings: "Settings",
     *,
@@ -250,13 +226,21 @@ def finish_run(
     as_jsonl: bool,
     run_id: str = "",
 ) -> "Outcome":
-    """Run the graph, print how it ended, and leave with its exit code unless it is done."""
+    """Run the graph, print how it ended, and leave with its exit code unless it is done.
+
+    ``given`` None goes on with the state that the graph has; ``run_id`` ``""`` is a new run.
+    """
     from grok_agent.graphs.state import Outcome
     from grok_agent.journal import new_run_id
 
     run_id = run_id or new_run_id()
-    with show:
-        outcome = Outcome.from_dict(_drive(graph, given, run_id, show))
+    try:
+        with show:
+            outcome = Outcome.from_dict(_drive(graph, given, run_id, show))
+    except KeyboardInterrupt:
+        if graph.checkpointer:
+            print(f"Go on with it: grok-agent resume {run_id}", file=sys.stderr)
+        raise
     journal = settings.state_dir / "runs" / run_id / "journal.jsonl"
     console.print_outcome(
         outcome,
@@ -271,7 +255,7 @@ def finish_run(
 
 def _drive(
     graph: "CompiledStateGraph[Any, Any, Any, Any]",
-    given: dict[str, Any],
+    given: dict[str, Any] | None,
     run_id: str,
     show: console.Reporter,
 ) -> dict[str, Any]:
@@ -283,9 +267,12 @@ def _drive(
     from langgraph.types import Command
 
     config: Any = {"configurable": {"thread_id": run_id}}
-    state = graph.invoke(given, config)
+    # A step begins when the one before it is on the disk, so that nothing is done twice.
+    options: Any = {"durability": "sync"} if graph.checkpointer else {}
+    state = graph.invoke(given, config, **options)
     while questions := state.get("__interrupt__"):
-        state = graph.invoke(Command(resume=show.ask_leave(questions[0].value)), config)
+        answer = show.ask_leave(questions[0].value)
+        state = graph.invoke(Command(resume=answer), config, **options)
     return dict(state["outcome"])
 
 

@@ -23,10 +23,10 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from grok_agent.blobs import Blobs
 from grok_agent.frames import Frames
+from grok_agent.journal import BLOBS_FOLDER
 from grok_agent.large_texts import put_aside, put_back
 
 FILE_NAME = "checkpoints.bin"
-BLOBS_FOLDER = "blobs"
 VERSION = 1
 
 Key = tuple[str, str]  # namespace, checkpoint id

@@ -12,8 +12,8 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from grok_agent.blobs import Blobs
 from grok_agent.frames import Frames
+from grok_agent.journal import BLOBS_FOLDER
 from grok_agent.large_texts import put_aside, put_back
-from grok_agent.thread_file import BLOBS_FOLDER
 
 FILE_NAME = "work.bin"
 VERSION = 1

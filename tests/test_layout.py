@@ -17,13 +17,14 @@ FLOORS = (
     ("gateway", "chat_model"),
     (
         *("context", "vision", "prompts", "journal", "library"),
-        *("large_texts", "frames", "thread_file", "checkpoints", "work_log", "run_files"),
+        *("large_texts", "frames", "thread_file", "checkpoints", "work_log", "run_lock"),
     ),
     ("tools",),
     ("graphs",),
     (
         *("offline", "console", "running", "doctor", "report", "usage_report", "conversion"),
-        *("librarian", "prompting"),
+        *("repository_runs", "run_list", "started", "librarian", "prompting"),
+        *("plan_view", "typed_lines"),
         *("commands", "cli", "__main__"),
     ),
 )

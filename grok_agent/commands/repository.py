@@ -146,6 +146,7 @@ def _add_job(app: typer.Typer, job: "Job") -> None:
                     settings=settings,
                     check=check,
                     permission=permission,
+                    offline=offline,
                     guarding=Guarding(
                         allow=tuple(allow or ()),
                         ask=tuple(ask or ()),

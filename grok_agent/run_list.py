@@ -1,0 +1,105 @@
+"""The runs of the past, as their journals tell them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from grok_agent.console import printable
+from grok_agent.errors import SettingsError
+from grok_agent.graphs.state import Outcome
+from grok_agent.journal import FILE_NAME, read_journal
+from grok_agent.repository_runs import may_go_on
+from grok_agent.run_lock import is_locked
+from grok_agent.started import FILE_NAME as STARTED_FILE
+
+LAST = "last"
+MAX_TASK_CHARS = 70
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run. ``at`` is when it began (UTC, ISO 8601); ``status`` that of its outcome, or
+    ``running``, or ``interrupted``; ``usd`` is None when unknown."""
+
+    id: str
+    at: str
+    job: str
+    task: str
+    status: str
+    resumable: bool
+    steps: int
+    usd: float | None
+    repository: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain types."""
+        return asdict(self)
+
+
+def all_runs(folder: Path) -> Iterator[Run]:
+    """The runs below ``folder``, the newest first; what has no journal is no run."""
+    for each in sorted(folder.glob(f"*/{FILE_NAME}"), reverse=True):
+        try:
+            events = read_journal(each, whole=False)
+        except OSError:
+            continue
+        start = next((event for event in events if event["event"] == "start"), None)
+        if start:
+            yield _run(each.parent, start, events)
+
+
+def find_run(folder: Path, name: str) -> str:
+    """The id that begins with ``name``; ``last`` is the newest run of a repository verb.
+
+    Raises :class:`SettingsError` when there is none, or more than one.
+    """
+    ids = sorted(each.parent.name for each in folder.glob(f"*/{STARTED_FILE}"))
+    if name == LAST and ids:
+        return ids[-1]
+    found = [each for each in ids if each == name] or [e for e in ids if e.startswith(name)]
+    if name and len(found) == 1:
+        return found[0]
+    what = f"There is no run {name}." if not found else f"{len(found)} runs begin with {name}."
+    raise SettingsError(what, next_step="List them with: grok-agent runs")
+
+
+def print_runs(runs: Sequence[Run]) -> None:
+    """Two lines for each run on standard output."""
+    if not runs:
+        print("No runs yet. Begin one: grok-agent ask --repo . 'what is this repository'")
+        return
+    for each in runs:
+        usd = "cost unknown" if each.usd is None else f"${each.usd:.4f}"
+        may = ", can be resumed" if each.resumable else ""
+        task = " ".join(each.task.split())
+        short = task if len(task) <= MAX_TASK_CHARS else f"{task[: MAX_TASK_CHARS - 1]}…"
+        began = each.at[:16].replace("T", " ")
+        print(printable(f"{each.id}  {began}  {each.status}{may}; {each.steps} steps, {usd}"))
+        print(printable(f"    {each.job}: {short}  ({each.repository})"))
+
+
+def _run(folder: Path, start: Mapping[str, Any], events: list[dict[str, Any]]) -> Run:
+    asked = [event for event in events if event["event"] == "model"]
+    status, may = _status(folder, events[-1])
+    known = (folder / STARTED_FILE).exists()
+    return Run(
+        id=folder.name,
+        at=str(start["at"]),
+        job=str(start["job"]),
+        task=str(start["task"]),
+        status=status,
+        resumable=may and known,
+        steps=max((int(event["step"]) for event in asked), default=0),
+        usd=asked[-1]["total_usd"] if asked else 0.0,
+        repository=str(start["workspace"]),
+    )
+
+
+def _status(folder: Path, last: Mapping[str, Any]) -> tuple[str, bool]:
+    if is_locked(folder):
+        return "running", False
+    if last["event"] != "end":
+        return "interrupted", True
+    outcome = Outcome.from_dict(last["outcome"])
+    return outcome.status, may_go_on(outcome)
