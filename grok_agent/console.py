@@ -6,12 +6,15 @@ made visible before anything is printed.
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
+from grok_agent.plan_view import PlanView
 from grok_agent.profile import OFFLINE_MODEL
+from grok_agent.typed_lines import TypedLines
 
 if TYPE_CHECKING:  # rich takes as long to load as a whole repository to pack
     from rich.console import Console
@@ -23,7 +26,16 @@ if TYPE_CHECKING:  # rich takes as long to load as a whole repository to pack
 
 OFFLINE_NOTE = "The embedded gateway answers: a deterministic offline planner, not grok-build-0.1."
 MAX_ARGUMENT_CHARACTERS = 60
-TELLING_ARGUMENTS = ("pattern", "file_path", "target_file", "target_directory", "command", "image")
+HOW_TO_STEER = "Type a line to say something to the run; Ctrl-C stops it."
+TELLING_ARGUMENTS = (
+    "pattern",
+    "file_path",
+    "target_file",
+    "target_directory",
+    "command",
+    "question",
+    "image",
+)
 """The arguments that say in one word what a tool call is about, the most telling first."""
 
 CONTROLS = dict.fromkeys((*range(32), *range(127, 160)), "\N{REPLACEMENT CHARACTER}")
@@ -54,23 +66,34 @@ class Reporter(Protocol):
 
 
 class Lines:
-    """A line for each event; on a terminal with a spinner below and questions to the person."""
+    """A line for each event; on a terminal with a spinner below and questions to the person.
 
-    def __init__(self) -> None:
+    Lines that the person types meanwhile go to ``say``.
+    """
+
+    def __init__(self, say: Callable[[str], None] | None = None) -> None:
         from rich.console import Console
 
         self._console = Console(stderr=True, highlight=False, soft_wrap=True)
         self._status: Status | None = None
         self._allow_all = False
         self._told_offline = False
+        self._plan = PlanView()
+        self._typed = TypedLines(say) if say else None
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
             self._status = self._console.status("surveying")
             self._status.start()
+        if self._typed:
+            self._typed.start()
+            if self._typed.works_here:
+                self._console.print(HOW_TO_STEER, style="dim")
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._typed:
+            self._typed.stop()
         if self._status:
             self._status.stop()
 
@@ -79,7 +102,7 @@ class Lines:
         if event.get("model") == OFFLINE_MODEL and not self._told_offline:
             self._told_offline = True
             self._console.print(OFFLINE_NOTE, style="yellow")
-        if line := line_of(event):
+        for line in self._lines(event):
             self._console.print(printable(line), markup=False, style=_style(event))
         if self._status:
             self._status.update(_waiting_for(event))
@@ -92,10 +115,17 @@ class Lines:
             return {"calls": {}}
         if self._status:
             self._status.stop()
-        granted = {call["id"]: self._allow_all or self._answer(call) for call in calls}
+        with self._typed.silent() if self._typed else nullcontext():
+            granted = {call["id"]: self._allow_all or self._answer(call) for call in calls}
         if self._status:
             self._status.start()
         return {"calls": granted}
+
+    def _lines(self, event: Mapping[str, Any]) -> list[str]:
+        if event["event"] == "tool" and event["tool"] == "todo_write" and event["ok"]:
+            return self._plan.news(event["result"])
+        line = line_of(event)
+        return [line] if line else []
 
     def _answer(self, call: Mapping[str, Any]) -> bool | str:
         likes = ", ".join(call.get("likes", ()))
@@ -137,13 +167,21 @@ class Silence(JsonLines):
         """Keep quiet."""
 
 
-def reporter(*, as_json: bool, as_jsonl: bool) -> Reporter:
-    """The reporter for the output that was asked for."""
-    return JsonLines() if as_jsonl else Silence() if as_json else Lines()
+def reporter(
+    *, as_json: bool, as_jsonl: bool, say: Callable[[str], None] | None = None
+) -> Reporter:
+    """The reporter for the output that was asked for; on a terminal, what the person types while
+    the run goes on is handed to ``say``."""
+    return JsonLines() if as_jsonl else Silence() if as_json else Lines(say)
 
 
 def line_of(event: Mapping[str, Any]) -> str:
-    """One line for an event; empty where there is nothing to tell."""
+    """One line for an event; empty where there is nothing to tell. A sub-agent's has its name."""
+    line = _line_of(event)
+    return f"  {event['agent']}:{line.removeprefix(' ')}" if line and "agent" in event else line
+
+
+def _line_of(event: Mapping[str, Any]) -> str:
     match event["event"]:
         case "start":
             return f"{event['job']}: {_first_line(event['task'])}"
@@ -160,6 +198,8 @@ def line_of(event: Mapping[str, Any]) -> str:
             return f"  {_mark(event):6} {_piece(event)}"
         case "check":
             return f"  check  {event['command']} -> exit {event['exit_code']}"
+        case "steer":
+            return f"  heard  {_first_line(' / '.join(event['said']))}"
         case "notice":
             return f"  note   {event['text']}"
     return ""

@@ -9,8 +9,6 @@ import html
 import re
 from collections.abc import Iterable, Sequence
 
-from grok_agent.context.tokens import count
-
 _FRAME = re.compile(
     r"<(?=\s{0,9}(?:/\s{0,9}(?:file|project_rules|repository_map|repository|user_query)\b"
     r"|more\s{1,9}lines|user_query\b))",
@@ -62,11 +60,15 @@ def section(name: str, blocks: Iterable[str]) -> str:
 
 def body_tokens(body: str) -> int:
     """Tokens that ``body`` adds to a block, its head (:func:`head_tokens`) not counted."""
+    from grok_agent.context.tokens import count
+
     return count(f'">\n{guarded(body)}')
 
 
 def head_tokens(path: str) -> int:
     """Tokens of the tags around the first body of a file; further bodies have :data:`MORE`."""
+    from grok_agent.context.tokens import count
+
     return count(f'<file path={quoted(path)} lines="100-200') + count(FILE_END)
 
 

@@ -4,12 +4,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from grok_agent.context.block_tokens import BlockTokens
 from grok_agent.context.eligible import reason_against
 from grok_agent.context.files import RepoFile, UnreadableFileError, read_text, walk
 from grok_agent.context.pack_text import file_block
 from grok_agent.context.spans import LeftOut
+
+if TYPE_CHECKING:
+    from grok_agent.context.block_tokens import BlockTokens
 
 _COUNTED_TOGETHER = 1_000_000  # characters
 
@@ -49,6 +52,8 @@ def write_whole(
     shown = _shown(files, named, left_out)
     if not exact:
         return _written(_blocks(root, shown, left_out), write, None, left_out)
+    from grok_agent.context.block_tokens import BlockTokens
+
     with closing(BlockTokens()) as tokens:
         return _written(_blocks(root, shown, left_out), write, tokens, left_out)
 
@@ -56,7 +61,7 @@ def write_whole(
 def _written(
     blocks: Iterable[str],
     write: Callable[[str], object],
-    count: BlockTokens | None,
+    count: "BlockTokens | None",
     left_out: Sequence[LeftOut],
 ) -> Whole:
     files = characters = tokens = 0
