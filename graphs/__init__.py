@@ -5,16 +5,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from grok_agent.graphs.embed import as_tool, sqlite_checkpointer
+    from grok_agent.graphs.explore import Explore
     from grok_agent.graphs.prompt import prompt_agent
     from grok_agent.graphs.repository import repository_agent
     from grok_agent.graphs.state import Budget, CheckResult, Outcome
+    from grok_agent.graphs.steering import Steering
     from grok_agent.graphs.sweep import sweep_agent
     from grok_agent.graphs.sweep_options import SweepOptions
 
 _HOME = {
     "Budget": "state",
     "CheckResult": "state",
+    "Explore": "explore",
     "Outcome": "state",
+    "Steering": "steering",
     "SweepOptions": "sweep_options",
     "as_tool": "embed",
     "prompt_agent": "prompt",
@@ -26,7 +30,9 @@ _HOME = {
 __all__ = [
     "Budget",
     "CheckResult",
+    "Explore",
     "Outcome",
+    "Steering",
     "SweepOptions",
     "as_tool",
     "prompt_agent",

@@ -2,6 +2,8 @@
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Protocol, cast, runtime_checkable
 
@@ -12,7 +14,7 @@ from grok_agent.context.token_ratio import Ratio
 from grok_agent.gateway.ledger import Cost, Usage
 from grok_agent.graphs.guards import spent
 from grok_agent.graphs.record import Recorder
-from grok_agent.graphs.state import Budget, LoopState, Stop, Update
+from grok_agent.graphs.state import Budget, LoopState, Stop, Update, ending
 from grok_agent.profile import Profile
 
 
@@ -46,7 +48,17 @@ class Share:
         self._state = state
         self._began = time.monotonic()
         self._agents: dict[str, Spent] = {}
+        self._is_cut = False
         self._lock = threading.Lock()
+
+    @contextmanager
+    def ended_if_cut(self) -> Iterator[None]:
+        """While this lasts, sub-agents work; once it was cut, as by Ctrl-C, none asks anew."""
+        try:
+            yield
+        except BaseException:
+            self._is_cut = True
+            raise
 
     def bound(self, tool: BaseTool) -> BaseTool:
         """The tool, which spends of this share if it is one that spends."""
@@ -66,6 +78,8 @@ class Share:
 
     def over(self, profile: Profile, ratio: Ratio) -> Stop | None:
         """The limit of the run that forbids any further request, or None."""
+        if self._is_cut:
+            return ending("failed", "The run was cut off.")
         total = self._total()
         now = {
             **self._state,

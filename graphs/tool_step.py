@@ -41,7 +41,8 @@ class ToolStep:
         results: list[Ran] = []
         before = texts_of_edited(calls, workspace)
         once = self._record.once(state, config, state["steps"], workspace)
-        with closing(run_calls(calls, tools, missing, config, workspace, once)) as running:
+        running = run_calls(calls, tools, missing, config, workspace, once)
+        with share.ended_if_cut(), closing(running):
             for ran in running:
                 self._record.result(state, ran, missing.get(ran.call["id"] or "", ""))
                 results.append(ran)

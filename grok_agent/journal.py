@@ -21,9 +21,12 @@ plan      of a sweep: mode, width, lead_tokens, shards (files, tokens), left_out
 shard     number and of (from 1), level 0, ok, reason, findings, dropped (without a line to quote),
           kept (answered by an earlier run), usd, seconds
 join      as shard, of results that were joined; level counts from 1
+steer     said: a list of what a person said to the run; the model reads it with the next request
 notice    text: something the reader should know; the run goes on
 end       outcome: :meth:`grok_agent.graphs.state.Outcome.to_dict`
 ========= ==========================================================================================
+
+Events of a sub-agent carry its name in ``agent``; their steps and sums are its own.
 
 A run that dies of an exception has a last ``notice`` and no ``end``. Keys that the gateway accepts
 never appear: they are replaced before an event leaves the graph.

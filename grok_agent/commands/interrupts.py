@@ -1,4 +1,4 @@
-"""Ctrl-C while requests are under way on other threads: once waits for them, twice does not."""
+"""Ctrl-C: once stops the run so that it can be resumed, twice ends the program at once."""
 
 import os
 import signal
@@ -15,8 +15,9 @@ WAITING = "Interrupted: waiting for the requests under way, which are paid for. 
 class Interrupts:
     """A context manager around a run; its ``event`` hears what happens in it, and passes it on.
 
-    The first Ctrl-C raises KeyboardInterrupt as ever. LangGraph then waits for the threads of the
-    step under way; a second Ctrl-C ends the process with ``exit_code`` instead.
+    The first Ctrl-C raises KeyboardInterrupt as ever: the step under way is cut, and its commands
+    are ended. What other threads have asked of the gateway is waited for; a second Ctrl-C, also
+    after the run, ends the process with ``exit_code`` instead.
     """
 
     def __init__(self, exit_code: int, listener: Callable[[Mapping[str, Any]], None]) -> None:
@@ -36,12 +37,17 @@ class Interrupts:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._before is not None:
+        # The program still waits for its threads: a second Ctrl-C is to end that too.
+        if self._before is not None and not self._interrupted:
             signal.signal(signal.SIGINT, self._before)
 
     def event(self, event: Mapping[str, Any]) -> None:
-        """Note whether requests are sent from several threads: those of a sweep are."""
-        self._waits |= event["event"] == "plan" and event["width"] > 1
+        """Note whether requests are sent from several threads: those of a sweep and of several
+        sub-agents are."""
+        if event["event"] == "plan":
+            self._waits = event["width"] > 1
+        elif event["event"] == "model" and "agent" not in event:
+            self._waits = len([c for c in event["tool_calls"] if c["name"] == "explore"]) > 1
         self._listener(event)
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
