@@ -9,6 +9,7 @@ import sys
 import typer
 
 from grok_agent.commands import (
+    compare,
     context,
     convert,
     gateway,
@@ -29,7 +30,18 @@ app = typer.Typer(
     epilog="Start without a key: grok-agent ask --offline --repo . 'what is this repository'",
 )
 
-for _subject in (repository, runs, context, prompts, library, convert, gateway, undo, usage):
+for _subject in (
+    repository,
+    runs,
+    context,
+    prompts,
+    library,
+    convert,
+    compare,
+    gateway,
+    undo,
+    usage,
+):
     _subject.register(app)
 
 

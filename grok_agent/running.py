@@ -117,11 +117,15 @@ def run_repository_job(
     begin_run(started, model, settings, as_json=as_json, as_jsonl=as_jsonl)
 
 
-def show_features(image: Path, *, as_json: bool) -> None:
-    """Print the measured features of one picture."""
+def show_features(image: Path, *, html: Path | None, as_json: bool) -> None:
+    """Print the measured features of one picture; ``html`` is a file for its contact sheet."""
     from grok_agent.vision.features import extract
 
     features = extract(image)
+    if html:
+        from grok_agent.vision.sheet import contact_sheet
+
+        contact_sheet(image).write(html)
     if as_json:
         print(features.model_dump_json(indent=2))
     else:

@@ -125,6 +125,10 @@ def translate(
 
 def features(
     image: Annotated[Path, typer.Argument(help="A picture file.")],
+    html: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a page with landmarks, palette and light drawn."),
+    ] = None,
     as_json: AsJson = False,
     offline: Annotated[bool, typer.Option("--offline", hidden=True)] = False,
     base_url: Annotated[str | None, typer.Option("--base-url", hidden=True)] = None,
@@ -134,4 +138,4 @@ def features(
     from grok_agent.running import exit_codes, show_features
 
     with exit_codes(as_json=as_json):
-        show_features(image, as_json=as_json)
+        show_features(image, html=html, as_json=as_json)
