@@ -43,6 +43,7 @@ from grok_agent.gateway.outgoing import (
     response_format,
     shape_messages,
 )
+from grok_agent.gateway.pictures import fit_pictures
 from grok_agent.gateway.structured import structured_output
 from grok_agent.profile import CAPABILITIES, ImageLimits, Profile, profile_of
 from grok_agent.settings import Settings
@@ -99,8 +100,8 @@ class ChatGrokBuild(BaseChatOpenAI):
     edge: Edge | None = Field(default=None, exclude=True, repr=False)
     """A limiter, moderation memory and ledger of its own; None: those of the whole process."""
     reencode: Reencode | None = Field(default=_reencode, exclude=True, repr=False)
-    """Makes a picture's data URL smaller, for gateways that find a request too large; None: they
-    keep their size, and are left out sooner."""
+    """Makes a picture's data URL fit for the model and free of metadata, and smaller where a
+    gateway finds a request too large; None: pictures are sent as they are given."""
     http_socket_options: Sequence[tuple[int, int, int]] | None = ()  # ``connections`` sets them
     openai_proxy: str | None = None
     stream_usage: bool | None = True
@@ -235,8 +236,10 @@ class ChatGrokBuild(BaseChatOpenAI):
         messages = self._convert_input(input_).to_messages()
         payload = super()._get_request_payload(messages, stop=stop, **kwargs)
         shape_messages(messages, payload["messages"])
-        payload["messages"] = encodable(payload["messages"])
-        drop_refused(payload, profile_of(payload["model"]))
+        profile = profile_of(payload["model"])
+        fitted = fit_pictures(payload["messages"], self.reencode, profile.images)
+        payload["messages"] = encodable(fitted)
+        drop_refused(payload, profile)
         if isinstance(payload.get("response_format"), type):
             payload["response_format"] = response_format(payload["response_format"], strict=True)
         if conversation:

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import io
 import json
 import logging
 import pickle
@@ -17,11 +18,12 @@ import pytest
 from langchain_core.exceptions import OutputParserException
 from langchain_core.load import dumpd, dumps, load
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
+from PIL import Image
 from pydantic import BaseModel, ValidationError
 from scripted_answers import png
 
 from grok_agent.chat_model import ChatGrokBuild
-from grok_agent.errors import MissingKeyError, SettingsError
+from grok_agent.errors import MissingKeyError, SettingsError, ToolError
 from grok_agent.gateway import outgoing
 from grok_agent.gateway.faults import AuthenticationError, ContentRefusedError
 from grok_agent.gateway.ledger import Usage, cost_of
@@ -33,6 +35,7 @@ from grok_agent.offline.transport import OfflineTransport
 from grok_agent.offline.wire import ChatRequest, ToolCall, Turn
 from grok_agent.profile import GROK_BUILD, OFFLINE_MODEL
 from grok_agent.settings import Settings
+from grok_agent.vision.reencode import reencode
 
 KEY = "sk-live-0123456789abcdef"
 PIXEL = base64.b64encode(png()).decode()
@@ -311,7 +314,44 @@ def test_images_as_url_and_as_data(recorder: Recorder) -> None:
     )
     recorded(recorder).invoke([message])
     urls = [part["image_url"]["url"] for part in recorder.body["messages"][0]["content"][1:]]
-    assert urls == ["https://example.com/a.png", data_url, data_url]
+    fit = reencode(data_url, GROK_BUILD.images)
+    assert fit.startswith("data:image/jpeg;base64,")
+    assert urls == ["https://example.com/a.png", fit, fit]
+    recorded(recorder, reencode=None).invoke([message])
+    urls = [part["image_url"]["url"] for part in recorder.body["messages"][0]["content"][1:]]
+    assert urls[1:] == [data_url, data_url]
+
+
+def test_pictures_leave_without_their_metadata_and_at_the_size_the_model_sees(
+    recorder: Recorder,
+) -> None:
+    exif = Image.Exif()
+    exif[0x010F] = "SECRETMAKER"
+    buffer = io.BytesIO()
+    Image.new("RGB", (4000, 3000), "red").save(buffer, "JPEG", exif=exif)
+    block = {"type": "image", "base64": base64.b64encode(buffer.getvalue()).decode()}
+    block["mime_type"] = "image/jpeg"
+    call = {"name": "look", "args": {}, "id": "1"}
+    asked = [HumanMessage([block]), AIMessage("", tool_calls=[call])]
+    recorded(recorder).invoke([*asked, ToolMessage([block], tool_call_id="1")])
+    for message in (recorder.body["messages"][0], recorder.body["messages"][2]):
+        url = message["content"][0]["image_url"]["url"]
+        sent = base64.b64decode(url.partition(",")[2])
+        assert b"SECRET" not in sent
+        assert Image.open(io.BytesIO(sent)).size == (1792, 1344)
+
+
+def test_a_picture_that_cannot_be_sent_is_told_to_whoever_can_mend_it(
+    recorder: Recorder,
+) -> None:
+    broken = {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGVsbG8="}}
+    with pytest.raises(ToolError, match="is text, not a picture"):
+        recorded(recorder).invoke([HumanMessage([broken])])
+    call = {"name": "look", "args": {}, "id": "1"}
+    asked = [HumanMessage("look"), AIMessage("", tool_calls=[call])]
+    recorded(recorder).invoke([*asked, ToolMessage([broken], tool_call_id="1")])
+    told = str(recorder.body["messages"][2]["content"])
+    assert "cannot be sent: the data URL is text, not a picture" in told
 
 
 def test_half_characters_do_not_stop_a_request(recorder: Recorder) -> None:

@@ -36,7 +36,7 @@ from grok_agent.offline import offline_model
 from grok_agent.offline.faults import Fault
 from grok_agent.offline.gateway import OfflineGateway
 from grok_agent.offline.wire import ChatRequest, Request, Response, Turn
-from grok_agent.profile import ImageLimits
+from grok_agent.profile import GROK_BUILD, ImageLimits
 from grok_agent.vision.reencode import reencode
 
 TOO_LARGE = RequestTooLargeError("The request has more bytes than the gateway takes (HTTP 413).")
@@ -156,7 +156,7 @@ TARGET = Target("http://gateway.invalid/v1", "m")
 
 
 def test_the_model_climbs_until_the_gateway_takes_the_request() -> None:
-    gateway = OfflineGateway(faults=[Fault("too_large", times=3)])
+    gateway = OfflineGateway(faults=[Fault("too_large", times=2)])
     model = offline_model(gateway)
     content = showing(png(2400, 1200), png(900, 900))["messages"][0]["content"]
     assert model.invoke([HumanMessage(content)]).text
@@ -181,11 +181,27 @@ def asking(model: ChatGrokBuild, *urls: str) -> str:
     return model.invoke([HumanMessage(showing(*urls)["messages"][0]["content"])]).text
 
 
-def test_rung_one_is_there_for_everybody_and_makes_pictures_fit() -> None:
+def fitted(url: str) -> str:
+    return reencode(url, GROK_BUILD.images)
+
+
+def test_every_picture_is_made_fit_before_it_is_sent() -> None:
     gateway, large = Narrow(2_000_000), png(2400, 1200)
     assert asking(offline_model(gateway), large) == "a face"
-    assert len(gateway.sizes) == 2
-    assert 1_000_000 < gateway.sizes[1] < 2_000_000, "not of low detail yet"
+    assert len(gateway.sizes) == 1
+    assert 1_000_000 < gateway.sizes[0] < 2_000_000, "not of low detail"
+
+
+def test_without_that_rung_one_makes_pictures_fit() -> None:
+    large = png(2400, 1200)
+    fit, *_ = climb(showing(large), reencode=reencode)
+    assert urls_in(fit) == [fitted(large)]
+
+
+def test_what_was_made_fit_is_not_encoded_again() -> None:
+    once = fitted(png(300, 300))
+    assert fitted(once) == once
+    assert climb(showing(once), reencode=reencode)[0] != showing(once), "a lower rung"
 
 
 def test_the_next_call_begins_at_the_rung_that_passed() -> None:
@@ -198,7 +214,7 @@ def test_the_next_call_begins_at_the_rung_that_passed() -> None:
     asking(model, large)
     assert len(gateway.sizes) == climbed + 1, "no second refusal"
     asking(model, small)
-    assert gateway.sizes[-1] > len(small), "what fits goes as it is"
+    assert gateway.sizes[-1] > len(fitted(small)), "what passes goes with all its detail"
 
 
 def test_a_gateway_that_takes_more_again_gets_more() -> None:
@@ -210,7 +226,7 @@ def test_a_gateway_that_takes_more_again_gets_more() -> None:
     text = "word " * 200_000
     model.invoke(text)  # cannot be made smaller, is sent, and passes
     asking(model, picture_1_mb)
-    assert gateway.sizes[-1] > len(picture_1_mb)
+    assert gateway.sizes[-1] > len(fitted(picture_1_mb))
 
 
 def test_a_connection_that_broke_once_is_no_limit_and_twice_it_is() -> None:
@@ -219,17 +235,17 @@ def test_a_connection_that_broke_once_is_no_limit_and_twice_it_is() -> None:
     large = png(1400, 1400)
 
     def break_once() -> None:
-        gateway.limit = 2_200_000
+        gateway.limit = 1_500_000
         asking(model, large)
         gateway.limit = 10_000_000
 
     break_once()
     asking(model, large)
-    assert gateway.sizes[-1] > len(large), "passes again, and clears the suspicion"
+    assert gateway.sizes[-1] > len(fitted(large)), "passes again, and clears the suspicion"
     break_once()
     break_once()
     asking(model, large)
-    assert gateway.sizes[-1] < 2_200_000
+    assert gateway.sizes[-1] < 1_500_000
 
 
 def test_the_model_ends_with_the_table_where_nothing_helps() -> None:
@@ -288,8 +304,9 @@ def test_a_server_that_hangs_up_on_a_large_body_gets_a_smaller_one() -> None:
         base_url = f"http://127.0.0.1:{server.getsockname()[1]}/v1"
         large = "data:image/png;base64," + "A" * 2_000_000
         content = showing(large, large)["messages"][0]["content"]
+        model = ChatGrokBuild(base_url=base_url, api_key=SecretStr("k"), reencode=None)
         with pytest.raises(RequestTooLargeError, match=r"2\.0 MB were going up") as found:
-            ChatGrokBuild(base_url=base_url, api_key=SecretStr("k")).invoke([HumanMessage(content)])
+            model.invoke([HumanMessage(content)])
         assert "2.0 MB  in all" in str(found.value)
         server.shutdown(socket.SHUT_RDWR)
 

@@ -107,7 +107,11 @@ def _resolve(host: str, port: int) -> list[Address]:
 def _get(pool: httpcore2.ConnectionPool, url: str, max_bytes: int, deadline: float) -> bytes | str:
     """The body of one answer, or where it leads on."""
     steps = dict.fromkeys(("connect", "read", "write", "pool"), STEP_TIMEOUT_S)
-    headers = {"Accept": "image/*", "Accept-Encoding": "identity", "User-Agent": "grok-agent"}
+    headers = [
+        (b"Accept", b"image/*"),
+        (b"Accept-Encoding", b"identity"),
+        (b"User-Agent", b"grok-agent"),
+    ]
     with pool.stream("GET", url, headers=headers, extensions={"timeout": steps}) as answer:
         said = {name.lower(): value for name, value in answer.headers}
         if answer.status in (301, 302, 303, 307, 308) and b"location" in said:
