@@ -23,10 +23,12 @@ from langgraph.graph.state import CompiledStateGraph
 
 from grok_agent.context.history import HistoryLimits
 from grok_agent.errors import SettingsError, ToolError
+from grok_agent.graphs.explore import Explore
 from grok_agent.graphs.instructions import SWEEP_JOBS, repository_system
 from grok_agent.graphs.loop import build
 from grok_agent.graphs.record import Listener, keys_of
 from grok_agent.graphs.state import Budget, CheckResult, LoopState, RunInput, RunOutput
+from grok_agent.graphs.steering import Steering
 from grok_agent.graphs.survey import survey
 from grok_agent.graphs.sweep import lead_to_sweep
 from grok_agent.graphs.sweep_nodes import Sweep
@@ -54,6 +56,7 @@ def repository_agent(
     job: Job = "refactor",
     budget: Budget | None = None,
     history: HistoryLimits | None = None,
+    steering: Steering | None = None,
     check: str | None = None,
     sweep: SweepWhen = "auto",
     sweep_options: SweepOptions | None = None,
@@ -77,6 +80,8 @@ def repository_agent(
     ``history`` says when old turns leave the request; what stays of them is told in
     :mod:`grok_agent.context.history`.
 
+    What is said to ``steering`` while a run goes on, the model reads with its next request.
+
     ``on_event`` hears the events of :mod:`grok_agent.journal`. LangGraph runs the steps of a custom
     or message stream on a thread of its own, where Ctrl-C waits for the step to end; a program that
     follows by ``on_event`` and streams ``values`` is interrupted at once.
@@ -97,12 +102,14 @@ def repository_agent(
         record = Tally(journal_dir, keys_of(model), on_event)
         swept = Sweep(model, workspace, job, sweep_options or SweepOptions(), budget, record)
         schema, detour = SweepState, partial(lead_to_sweep, swept, always=sweep == "always")
+    explore = Explore(workspace=workspace, model=model)
     return build(
         model,
-        RepositoryWork(workspace, job, check, repository_tools(workspace)),
+        RepositoryWork(workspace, job, check, [*repository_tools(workspace), explore]),
         name="repository_agent",
         budget=budget,
         history=history,
+        steering=steering,
         checkpointer=checkpointer,
         journal_dir=journal_dir,
         on_event=on_event,

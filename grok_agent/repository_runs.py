@@ -21,6 +21,7 @@ from grok_agent.graphs.begin import begin
 from grok_agent.graphs.once import go_on
 from grok_agent.graphs.repository import repository_agent
 from grok_agent.graphs.state import LoopState, Outcome
+from grok_agent.graphs.steering import Steering
 from grok_agent.graphs.sweep_options import SweepOptions
 from grok_agent.journal import Journal, new_run_id, read_journal, run_folder, stamp
 from grok_agent.run_lock import locked
@@ -138,7 +139,8 @@ def _run(
     as_jsonl: bool,
 ) -> None:
     runs = settings.state_dir / RUNS_FOLDER
-    show = console.reporter(as_json=as_json, as_jsonl=as_jsonl)
+    steering = Steering()
+    show = console.reporter(as_json=as_json, as_jsonl=as_jsonl, say=steering.say)
     interrupts = Interrupts(INTERRUPTED, show.event)
 
     def tell(problem: OSError) -> None:
@@ -162,6 +164,7 @@ def _run(
             sweep_options=SweepOptions(kept_dir=settings.state_dir / KEPT_FOLDER),
             checkpointer=FileSaver(runs, tell),
             journal_dir=runs,
+            steering=steering,
             on_event=interrupts.event,
         )
         first = given(graph, show)

@@ -157,3 +157,132 @@ def test_the_plan_is_shown_once_and_then_what_changes() -> None:
     ]  # fmt: skip
     assert view.news("- [completed] 1: a\n- [pending] 2: b: c") == []
     assert view.news("The list is empty.") == ["  todo   0 of 0 done"]
+
+
+# On a terminal
+
+
+class Slow(Watched):
+    """Answers each request only once the test says so."""
+
+    def __init__(self, *turns: Turn) -> None:
+        super().__init__(*turns, before=self._wait)
+        self.waiting = threading.Semaphore(0)
+        self.let_go = threading.Semaphore(0)
+
+    def _wait(self, number: int) -> None:
+        self.waiting.release()
+        self.let_go.acquire(timeout=60)
+
+
+@contextmanager
+def on_a_terminal(url: str, repo: Path, *options: str) -> Iterator[tuple[Any, int]]:
+    """The program in a terminal of its own: its process, and the other end of the terminal."""
+    import fcntl
+    import termios
+
+    ours, its = os.openpty()
+    command = [sys.executable, "-m", "grok_agent", "ask", "--base-url", url, "--repo", str(repo)]
+    process = subprocess.Popen(
+        [*command, *options, "what is this"],
+        env={**os.environ, "GROK_API_KEY": "k", "TERM": "xterm"},
+        stdin=its,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    )
+    try:
+        yield process, ours
+    finally:
+        process.kill()
+        process.communicate()
+        os.close(ours)
+        os.close(its)
+
+
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX terminal")
+
+
+@POSIX
+@pytest.mark.enable_socket
+def test_a_line_typed_meanwhile_reaches_the_model(repo: Path) -> None:
+    planner = Slow(READ, DONE)
+    with running(OfflineGateway(planner=planner)) as url, on_a_terminal(url, repo) as (child, tty):
+        assert planner.waiting.acquire(timeout=60)
+        os.write(tty, "请也看 README 😀\n".encode())
+        time.sleep(0.5)
+        planner.let_go.release(10)
+        output, errors = child.communicate(timeout=60)
+    assert child.returncode == 0, errors
+    assert "Done." in output
+    assert planner.requests[1].messages[-1]["content"] == "请也看 README 😀"
+    assert "heard  请也看 README 😀" in errors
+
+
+@POSIX
+@pytest.mark.enable_socket
+def test_a_line_typed_before_a_question_is_no_answer_to_it(repo: Path) -> None:
+    write = Turn(tool_calls=(ToolCall("write", {"file_path": "new.py", "content": "x\n"}),))
+    planner = Slow(write, DONE)
+    with (
+        running(OfflineGateway(planner=planner)) as url,
+        on_a_terminal(url, repo, "--permission", "ask") as (child, tty),
+    ):
+        assert planner.waiting.acquire(timeout=60)
+        os.write(tty, b"yes, and be quick\ny")
+        time.sleep(0.5)
+        planner.let_go.release(10)
+        time.sleep(1.5)
+        os.write(tty, b"n\n")
+        _, errors = child.communicate(timeout=60)
+    assert not (repo / "new.py").exists(), errors
+    assert "yes, and be quick" in planner.said(1)
+
+
+@POSIX
+@pytest.mark.enable_socket
+def test_ctrl_c_stops_so_that_the_run_can_be_resumed(repo: Path) -> None:
+    planner = Slow(READ, READ, DONE)
+    with running(OfflineGateway(planner=planner)) as url:
+        with on_a_terminal(url, repo) as (child, tty):
+            assert planner.waiting.acquire(timeout=60)
+            planner.let_go.release()
+            assert planner.waiting.acquire(timeout=60)
+            os.write(tty, b"\x03")
+            _, errors = child.communicate(timeout=60)
+        assert child.returncode == 130, errors
+        command = next(line for line in errors.splitlines() if "grok-agent resume " in line)
+        planner.let_go.release(10)
+        resumed = subprocess.run(
+            [sys.executable, "-m", "grok_agent", "resume", command.split()[-1]],
+            env={**os.environ, "GROK_API_KEY": "k", "GROK_BASE_URL": url},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert resumed.returncode == 0, resumed.stderr
+    assert "Done." in resumed.stdout
+    assert planner.requests[1].messages == planner.requests[2].messages
+
+
+@POSIX
+@pytest.mark.enable_socket
+def test_ctrl_c_ends_the_commands_under_way(repo: Path) -> None:
+    lines = [f"echo $$ > {repo}/pid{n}; sleep 60" for n in range(3)]
+    calls = [ToolCall("run_terminal_command", {"command": c, "description": "x"}) for c in lines]
+    planner = Watched(Turn(tool_calls=tuple(calls)))
+    with (
+        running(OfflineGateway(planner=planner)) as url,
+        on_a_terminal(url, repo, "--permission", "all") as (child, _),
+    ):
+        until = time.monotonic() + 60
+        while len(list(repo.glob("pid*"))) < 3 and time.monotonic() < until:
+            time.sleep(0.05)
+        before = time.monotonic()
+        child.send_signal(signal.SIGINT)
+        _, errors = child.communicate(timeout=30)
+    assert child.returncode == 130, errors
+    assert time.monotonic() - before < 25

@@ -23,7 +23,7 @@ class Interrupts:
     def __init__(self, exit_code: int, listener: Callable[[Mapping[str, Any]], None]) -> None:
         self._exit_code = exit_code
         self._listener = listener
-        self._waits = self._interrupted = False
+        self._sweeps = self._explores = self._interrupted = False
         self._before: Any = None
 
     def __enter__(self) -> "Interrupts":
@@ -44,10 +44,9 @@ class Interrupts:
     def event(self, event: Mapping[str, Any]) -> None:
         """Note whether requests are sent from several threads: those of a sweep and of several
         sub-agents are."""
-        if event["event"] == "plan":
-            self._waits = event["width"] > 1
-        elif event["event"] == "model" and "agent" not in event:
-            self._waits = len([c for c in event["tool_calls"] if c["name"] == "explore"]) > 1
+        self._sweeps |= event["event"] == "plan" and event["width"] > 1
+        if event["event"] == "model" and "agent" not in event:
+            self._explores = sum(call["name"] == "explore" for call in event["tool_calls"]) > 1
         self._listener(event)
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
@@ -56,6 +55,6 @@ class Interrupts:
             sys.stderr.flush()
             os._exit(self._exit_code)
         self._interrupted = True
-        if self._waits:
+        if self._sweeps or self._explores:
             print(WAITING, file=sys.stderr, flush=True)
         raise KeyboardInterrupt
