@@ -20,6 +20,7 @@ from grok_agent.gateway.ledger import Cost, Usage, cost_of
 from grok_agent.graphs.answers import cut_of, problem_of, refusal_of, with_own_ids
 from grok_agent.graphs.record import Recorder
 from grok_agent.graphs.request import compose, count_answer, tell
+from grok_agent.graphs.secrecy import without_secrets
 from grok_agent.graphs.state import LoopState, Status, Update, ending, stop
 from grok_agent.graphs.window import after_overflow
 from grok_agent.profile import Profile, profile_of
@@ -72,7 +73,8 @@ class Model:
 
     def _send(self, state: LoopState, system: str, config: RunnableConfig) -> AIMessage:
         options = {"conversation_id": state["run_id"]} if self._sends_conversation else {}
-        return self._model.invoke(hydrate(compose(state, system)), config, **options)
+        messages = without_secrets(compose(state, system), self._record.secrets)
+        return self._model.invoke(hydrate(messages), config, **options)
 
     def _account(self, state: LoopState, answer: AIMessage) -> Update:
         """What the answer adds to the bill."""

@@ -209,7 +209,8 @@ def build(
     ``detour`` adds nodes of its own, whose state is ``schema``, leads from the start to ``survey``
     or past it, and returns how many steps of the graph it may take.
     """
-    record = Recorder(journal_dir, keys_of(model), on_event)
+    secrets = work.workspace.secrets if work.workspace else None
+    record = Recorder(journal_dir, keys_of(model), on_event, secrets)
     loop = Loop(model, work, budget, record, history, steering)
     graph = StateGraph(schema, input_schema=RunInput, output_schema=RunOutput)
     graph.add_node("survey", _timed(loop.survey, record))

@@ -11,6 +11,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.config import get_stream_writer
 from pydantic import SecretStr
 
+from grok_agent.context.secrets import Secrets
 from grok_agent.gateway.ledger import Cost, Usage
 from grok_agent.graphs.calls import Ran
 from grok_agent.graphs.once import Once
@@ -27,8 +28,9 @@ Listener = Callable[[Mapping[str, Any]], None]
 class Recorder:
     """Sends events, documented in :mod:`grok_agent.journal`, while a node of the graph runs.
 
-    ``hidden`` are texts that no event may show; ``on_event`` hears each event as well. A journal
-    that cannot be written costs one notice a run; the run goes on.
+    ``hidden`` are texts that no event may show, ``secrets`` those known in the workspace, which no
+    event shows either; ``on_event`` hears each event as well. A journal that cannot be written
+    costs one notice a run; the run goes on.
     """
 
     def __init__(
@@ -36,7 +38,10 @@ class Recorder:
         journal_dir: Path | str | None,
         hidden: Sequence[str] = (),
         on_event: Listener | None = None,
+        secrets: Secrets | None = None,
     ) -> None:
+        self.secrets = secrets or Secrets()
+        self.secrets.know(hidden)
         self._journal_dir = journal_dir
         self._on_event = on_event
         self._hidden = hidden
@@ -149,6 +154,7 @@ class Recorder:
         ``unless`` names a field: an event with the same one of the same step is not written again.
         """
         stamped = without_secrets(stamp({"event": event, **fields}, run_id), self._hidden)
+        stamped = self.secrets.hide_in(stamped)
         if self._journal_dir is not None and run_id and run_id not in self._unwritable:
             folder = run_folder(self._journal_dir, run_id)
             if not unless or not _is_written(folder, stamped, unless):

@@ -58,7 +58,7 @@ def sweep_agent(
     caller mends it.
     """
     budget = budget or Budget()
-    record = Tally(journal_dir, keys_of(model), on_event)
+    record = Tally(journal_dir, keys_of(model), on_event, workspace.secrets)
     graph = StateGraph(SweepState, input_schema=RunInput, output_schema=RunOutput)
     _add_nodes(Sweep(model, workspace, job, options or SweepOptions(), budget, record), graph)
     graph.add_edge(START, "plan")

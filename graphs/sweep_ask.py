@@ -38,6 +38,7 @@ class Asker:
         self._job = job
         self._budget = budget
         self._record = record
+        self.secrets = record.secrets
         self._profile = profile_for(model)
         self._model = Model(model, self.frame().schemas, {}, record)
 

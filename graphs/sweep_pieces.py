@@ -13,6 +13,7 @@ from grok_agent.context.shard_parts import Part
 from grok_agent.context.shard_text import escaped, lines_of
 from grok_agent.context.shards import Shard, shard_text
 from grok_agent.context.spans import LeftOut
+from grok_agent.errors import ToolError
 from grok_agent.graphs.state import ending
 from grok_agent.graphs.sweep_ask import Asker
 from grok_agent.graphs.sweep_findings import REPORT_TOOL, Finding, as_line, proven, read_report
@@ -82,7 +83,7 @@ class Reader:
             if call["name"] == REPORT_TOOL:
                 findings, notes, unreadable = read_report(call["args"])
                 texts.append(notes)
-                found += findings
+                found += map(self._with_secrets, findings)
                 dropped += unreadable
         if shard is None:  # the results to be joined were proven before
             texts += [as_line(finding.model_dump()) for finding in found]
@@ -94,6 +95,13 @@ class Reader:
             findings=[finding.model_dump() for finding in checked.findings],
             dropped=dropped + checked.dropped,
         )
+
+    def _with_secrets(self, finding: Finding) -> Finding:
+        """The finding as its file has it: what was hidden from the model is in its quote again."""
+        try:
+            return finding.model_copy(update={"quote": self.asker.secrets.restore(finding.quote)})
+        except ToolError:  # nothing stands behind a placeholder, so the quote proves nothing
+            return finding
 
 
 def _shard(question: Question, files: str) -> str:

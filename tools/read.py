@@ -46,6 +46,7 @@ class ReadFile(WorkspaceTool):
                 f"{path} is a picture.", next_step="Use extract_image_features to look at it."
             )
         file = self.workspace.peek(path)
+        self.workspace.secrets.learn(file.text, path)
         lines = split_lines(file.text)
         first = _first_line(arguments.offset, lines)
         if first > len(lines):

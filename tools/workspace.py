@@ -6,11 +6,12 @@ import tempfile
 import threading
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 
 from grok_agent.context.file_kinds import classify
+from grok_agent.context.secrets import Secrets
 from grok_agent.errors import SettingsError, ToolError
 from grok_agent.tools import permission as permissions
 from grok_agent.tools.changes import Change, Changes
@@ -61,6 +62,7 @@ class Workspace:
         self.permission: Mode = permission
         self.limits = limits or Limits()
         self.ask_leave = ask_leave
+        self.secrets = Secrets(self.root)
         self.leaves = Leaves(self, permission, rules or Rules())
         self._scratch = scratch and Path(os.path.realpath(scratch))
         self._changes = Changes(self.root, lambda: list_files(self.root))
@@ -147,6 +149,18 @@ class Workspace:
         """
         self.leaves.require_file("writes", path)
         return self._texts.write(path, text)
+
+    def with_secrets(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The arguments of an edit with the secrets put back in place of their placeholders.
+
+        Those of the file itself are known, also to a process that has not read it. Raises ToolError
+        for a placeholder that nothing stands behind.
+        """
+        path = str(given.get("file_path", ""))
+        with suppress(ToolError):
+            self.secrets.learn(self.peek(path).text, path)
+        restored: Mapping[str, Any] = self.secrets.restore(given)
+        return restored
 
     def editing(self, path: str) -> AbstractContextManager[None]:
         """Hold the lock of one file, so that edits of it run one after the other."""

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from grok_agent.errors import ToolError
 from grok_agent.tools.results import Result, render
+from grok_agent.tools.tool_kinds import EDITING_TOOLS
 from grok_agent.tools.workspace import Workspace
 
 
@@ -25,9 +26,9 @@ class Arguments(BaseModel):
 class WorkspaceTool(BaseTool):
     """A tool bound to one :class:`Workspace`.
 
-    The message's content is the rendered text, its artifact the typed result. Whatever the model
-    can mend (wrong arguments, a missing file, a missing leave) comes back as a tool message with
-    ``status="error"``; called without a tool call, as the error's text.
+    The message's content is the rendered text without secrets, its artifact the typed result.
+    Whatever the model can mend (wrong arguments, a missing file, a missing leave) comes back as a
+    tool message with ``status="error"``; called without a tool call, as the error's text.
     """
 
     workspace: Workspace = Field(exclude=True, repr=False)
@@ -53,10 +54,13 @@ class WorkspaceTool(BaseTool):
         try:
             arguments = read_arguments(self.name, self.arguments, given)
             self.workspace.require(self.name, given)
+            if self.name in EDITING_TOOLS:  # no other may have the secrets: a command would tell
+                whole = self.workspace.with_secrets(given)
+                arguments = read_arguments(self.name, self.arguments, whole)
             result = self.carry_out(arguments)
         except ToolError as error:
-            raise ToolException(str(error)) from error
-        return render(result), result
+            raise ToolException(self.workspace.secrets.hide_own(str(error))) from error
+        return self.workspace.secrets.hide_own(render(result)), result
 
     async def _arun(self, /, **given: Any) -> tuple[str, Result]:
         # BaseTool._arun takes `self` by name, and a model may send an argument of that name.
