@@ -143,6 +143,12 @@ class FacesGroup(Group):
     _surfaces: tuple[Surface, ...] = PrivateAttr(default=())
     _landmarks: tuple[tuple[Landmark, ...], ...] = PrivateAttr(default=())
 
+    def __eq__(self, other: object) -> bool:
+        """By the data alone: surfaces and drawn landmarks do not outlive JSON."""
+        if not isinstance(other, FacesGroup):
+            return NotImplemented
+        return self.model_dump() == other.model_dump()
+
     def in_brief(self) -> dict[str, Any]:
         """What a model needs of it in some 100 tokens: the largest face, the places of others."""
         if not self.available:
