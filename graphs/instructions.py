@@ -9,11 +9,13 @@ Change the code as asked and keep its behaviour.
 Write tests for the code that is named.
 - Read the code and the existing tests first; follow their framework, names and places.
 - Test behaviour through the public surface; each test must fail when that behaviour breaks.
-- Run the new tests. Do not change the code under test; report defects that you find.""",
+- Run the new tests. Do not change the code under test; report defects that you find.
+- They are judged: they must fail when the body of a function that they call is removed.""",
     "review": """\
 Look for defects; change nothing.
-- Report each finding as file:line, how bad it is, what goes wrong, and the line quoted as evidence.
-- Report only what you have seen in the files. If there is nothing, say so.""",
+- A finding is file, line, how bad it is, what goes wrong, and the line quoted as evidence.
+- Report only what you have seen in the files. If there is nothing, say so.
+- Hand all findings over with report_findings, then answer.""",
     "script": """\
 Write an engineering script that does what is asked.
 - Put it where the repository keeps such scripts; plain arguments, --help, clear errors, exit codes.

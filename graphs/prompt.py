@@ -26,7 +26,7 @@ from grok_agent.graphs.record import Listener
 from grok_agent.graphs.request import image_paths, task_of
 from grok_agent.graphs.state import Budget, LoopState, RunInput, RunOutput
 from grok_agent.graphs.survey import printable
-from grok_agent.graphs.work import Notice, Verdict
+from grok_agent.graphs.work import FirstLook, Notice, Verdict
 from grok_agent.library import PromptLibrary
 from grok_agent.profile import TEMPERATURES
 from grok_agent.prompts.critique import critique
@@ -172,7 +172,7 @@ class PromptWork:
         readable = _readable(images, self.workspace)
         return [extract_image_features_tool(readable), emit_prompt_schema_tool()]
 
-    def survey(self, task: str, images: Sequence[str]) -> str:
+    def survey(self, task: str, images: Sequence[str]) -> FirstLook:
         """Where the pictures lie, once each is known to be one."""
         preset = preset_of(self.request.preset) if self.request.preset else None
         if preset and preset.needs_picture and not images:
@@ -183,7 +183,7 @@ class PromptWork:
         for path in images:
             prepare(Path(path))
         lines = [f"{number}: {printable(path)}" for number, path in enumerate(images, start=1)]
-        return "\n".join(["<pictures>", *lines, "</pictures>"]) if lines else ""
+        return FirstLook("\n".join(["<pictures>", *lines, "</pictures>"]) if lines else "")
 
     def is_settled(self, state: LoopState) -> bool:
         """Whether the model has failed to hand over a valid prompt, and to repair it."""

@@ -11,7 +11,7 @@ can hold goes another way: :mod:`grok_agent.graphs.sweep`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -25,17 +25,19 @@ from grok_agent.context.history import HistoryLimits
 from grok_agent.errors import SettingsError, ToolError
 from grok_agent.graphs.explore import Explore
 from grok_agent.graphs.instructions import SWEEP_JOBS, repository_system
+from grok_agent.graphs.job_proofs import shown_by
 from grok_agent.graphs.loop import build
 from grok_agent.graphs.record import Listener, keys_of
+from grok_agent.graphs.review_report import report_findings_tool, reported
 from grok_agent.graphs.state import Budget, CheckResult, LoopState, RunInput, RunOutput
 from grok_agent.graphs.steering import Steering
-from grok_agent.graphs.survey import survey
+from grok_agent.graphs.survey import printable, survey
 from grok_agent.graphs.sweep import lead_to_sweep
 from grok_agent.graphs.sweep_nodes import Sweep
 from grok_agent.graphs.sweep_options import SweepOptions
 from grok_agent.graphs.sweep_record import Tally
 from grok_agent.graphs.sweep_state import SweepState
-from grok_agent.graphs.work import Notice, Verdict
+from grok_agent.graphs.work import FirstLook, Notice, Verdict
 from grok_agent.tools import repository_tools
 from grok_agent.tools.run import run_command
 from grok_agent.tools.workspace import Workspace
@@ -46,7 +48,11 @@ SweepWhen = Literal["auto", "never", "always"]
 CHECKED_ALWAYS: frozenset[str] = frozenset({"tests"})
 """Jobs whose check runs even when no file changed."""
 
+CHECKED_BEFORE: frozenset[str] = frozenset({"refactor"})
+"""Jobs whose check runs before the work too: what fails then was not broken by it."""
+
 CHECK_DEADLINE_S = 600.0
+MAX_BEFORE_CHARS = 2_000
 
 
 def repository_agent(
@@ -99,13 +105,13 @@ def repository_agent(
     schema: type[LoopState] = LoopState
     detour = None
     if sweep == "always" or (sweep == "auto" and job in SWEEP_JOBS):
-        record = Tally(journal_dir, keys_of(model), on_event)
+        record = Tally(journal_dir, keys_of(model), on_event, workspace.secrets)
         swept = Sweep(model, workspace, job, sweep_options or SweepOptions(), budget, record)
         schema, detour = SweepState, partial(lead_to_sweep, swept, always=sweep == "always")
     explore = Explore(workspace=workspace, model=model)
     return build(
         model,
-        RepositoryWork(workspace, job, check, [*repository_tools(workspace), explore]),
+        RepositoryWork(workspace, job, check, [*_offered(workspace, job), explore]),
         name="repository_agent",
         budget=budget,
         history=history,
@@ -116,6 +122,11 @@ def repository_agent(
         schema=schema,
         detour=detour,
     )
+
+
+def _offered(workspace: Workspace, job: Job) -> list[BaseTool]:
+    tools = repository_tools(workspace)
+    return [*tools, report_findings_tool(workspace)] if job == "review" else tools
 
 
 @dataclass(frozen=True)
@@ -138,40 +149,64 @@ class RepositoryWork:
         """The repository tools that the workspace's permission offers."""
         return self.offered
 
-    def survey(self, task: str, images: Sequence[str]) -> str:
-        """The first look at the repository."""
-        return survey(self.workspace, self.check, task)
+    def survey(self, task: str, images: Sequence[str]) -> FirstLook:
+        """The first look at the repository, and at the check before a refactoring."""
+        text = survey(self.workspace, self.check, task)
+        if self.check is None or self.job not in CHECKED_BEFORE:
+            return FirstLook(text)
+        before, _ = self._run(self.check)
+        if before.passed:
+            return FirstLook(text, {"check_before": before.exit_code})
+        note = (
+            "The check command fails before any change"
+            f" ({_ending(before)}):\n{printable(before.output[-MAX_BEFORE_CHARS:])}"
+        )
+        return FirstLook(f"{text}\n{note}", {"check_before": before.exit_code})
 
     def is_settled(self, state: LoopState) -> bool:
         """Never: the model says when it is done."""
         return False
 
     def verify(self, state: LoopState) -> Verdict:
-        """Run the check command, if there is one and anything to check."""
+        """Run the check command, if there is one and anything to check; then see what the job must
+        show of itself."""
+        checked = self._checked()
+        if checked.problem:
+            return checked
+        shown = shown_by(self.job, self.workspace, state)
+        return replace(checked, problem=shown.problem, reason=shown.reason, facts=dict(shown.facts))
+
+    def results(self, state: LoopState, notice: Notice) -> Mapping[str, Any]:
+        """The diff, the files that it touches, and the findings of a review."""
+        findings = reported(state["messages"][state["turns_from"] :]) if self.reviews else None
+        try:
+            return {
+                "diff": self.workspace.diff(),
+                "changed_files": self.workspace.changed_files(),
+                "findings": [dict(each) for each in findings or []],
+            }
+        except (ToolError, OSError) as error:
+            notice(f"What changed cannot be told: {error}")
+            return {}
+
+    @property
+    def reviews(self) -> bool:
+        """Whether findings are what the job is about."""
+        return self.job == "review"
+
+    def _checked(self) -> Verdict:
         if self.check is None or not self._has_to_be_checked():
             return Verdict()
         result, seconds = self._run(self.check)
         if result.passed:
             return Verdict(check=result, seconds=seconds)
-        ending = "killed" if result.exit_code is None else f"exit {result.exit_code}"
         return Verdict(
-            problem=f"The check failed ({ending}): {self.check}\n\n{result.output}\n\n"
+            problem=f"The check failed ({_ending(result)}): {self.check}\n\n{result.output}\n\n"
             "Find the cause, correct it and say when you are done.",
-            reason=f"The check command failed ({ending}): {self.check}",
+            reason=f"The check command failed ({_ending(result)}): {self.check}",
             check=result,
             seconds=seconds,
         )
-
-    def results(self, state: LoopState, notice: Notice) -> Mapping[str, Any]:
-        """The diff, and the files that it touches."""
-        try:
-            return {
-                "diff": self.workspace.diff(),
-                "changed_files": self.workspace.changed_files(),
-            }
-        except (ToolError, OSError) as error:
-            notice(f"What changed cannot be told: {error}")
-            return {}
 
     def _has_to_be_checked(self) -> bool:
         return self.job in CHECKED_ALWAYS or bool(self.workspace.changed_files())
@@ -182,3 +217,7 @@ class RepositoryWork:
         except ToolError as error:
             return CheckResult(command, None, str(error)), 0.0
         return CheckResult(command, ran.exit_code, ran.output), ran.seconds
+
+
+def _ending(result: CheckResult) -> str:
+    return "killed" if result.exit_code is None else f"exit {result.exit_code}"

@@ -85,6 +85,7 @@ class Outcome:
     run_id: str = ""
     model: str = ""
     check: CheckResult | None = None
+    verification: dict[str, Any] = field(default_factory=dict)
     prompt: dict[str, Any] | None = None
     prompt_id: int | None = None
     variants: list[dict[str, Any]] = field(default_factory=list)
@@ -176,5 +177,6 @@ class LoopState(RunInput, RunOutput, total=False):
     todos: list[dict[str, str]]  # the model's plan: id, content, status
     denied: str  # the leave that the last tool step missed
     check: dict[str, Any] | None
+    verification: dict[str, Any]  # what was found out of the work beside the check
     stop: Stop | None
     remaining_steps: RemainingSteps  # until LangGraph's recursion_limit, which a parent may set

@@ -23,7 +23,7 @@ class Finding(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", coerce_numbers_to_str=True)
 
-    file: str = Field(min_length=1, description="Path as in the <file> tag.")
+    file: str = Field(min_length=1, description="Path as in its <file> tag, or from the root.")
     line: int = Field(ge=0, description="Number of the line, counted from 1.")
     quote: str = Field(min_length=1, description="That line, copied exactly.")
     severity: Severity = Field(
@@ -47,15 +47,18 @@ def report_schema() -> dict[str, Any]:
         "function": {
             "name": REPORT_TOOL,
             "description": "Report what you found in the files of <shard>. Call it once.",
-            "parameters": {
-                "type": "object",
-                "properties": {
-                    "findings": {"type": "array", "items": _plain(Finding)},
-                    "notes": {"type": "string", "description": _NOTES},
-                },
-                "required": ["findings", "notes"],
-            },
+            "parameters": parameters(notes={"type": "string", "description": _NOTES}),
         },
+    }
+
+
+def parameters(**further: dict[str, Any]) -> dict[str, Any]:
+    """The reporting tool's parameters: the findings, and what is ``further`` asked for."""
+    findings = {"type": "array", "items": _plain(Finding)}
+    return {
+        "type": "object",
+        "properties": {"findings": findings, **further},
+        "required": ["findings", *further],
     }
 
 
@@ -73,18 +76,22 @@ def read_report(arguments: Mapping[str, Any]) -> tuple[list[Finding], str, int]:
     return found, notes if isinstance(notes, str) else "", len(items) - len(found)
 
 
-def proven(findings: Iterable[Finding], lines_of: Callable[[str], Sequence[str] | None]) -> Proven:
+def proven(
+    findings: Iterable[Finding],
+    lines_of: Callable[[str], Sequence[str] | None],
+    shown: Callable[[str], str] = escaped,
+) -> Proven:
     """The findings whose quote stands in its file, each once, with the line where it stands.
 
-    ``lines_of`` gives a file's lines, None for a file that was not in the shard. Of several places
-    the one nearest to the reported line is taken.
+    ``lines_of`` gives a file's lines, None for a file that there is not; ``shown`` is how the model
+    saw a line. Of several places the one nearest to the reported line is taken.
     """
     kept: dict[tuple[str, int, str], Finding] = {}
     bare: dict[str, list[str]] = {}
     dropped = 0
     for finding in findings:
         if finding.file not in bare:
-            bare[finding.file] = [_bare(escaped(line)) for line in lines_of(finding.file) or ()]
+            bare[finding.file] = [_bare(shown(line)) for line in lines_of(finding.file) or ()]
         place = _place(finding, bare[finding.file])
         if place is None:
             dropped += 1

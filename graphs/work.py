@@ -1,7 +1,7 @@
 """What distinguishes one agent from another; the loop is the same for all."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from langchain_core.tools import BaseTool
@@ -13,17 +13,27 @@ Notice = Callable[[str], None]
 
 
 @dataclass(frozen=True)
+class FirstLook:
+    """What a run begins with: ``text`` is told to the model before the task; ``facts``, plain
+    types, are kept for the verdict and the outcome."""
+
+    text: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Verdict:
     """Whether the work is good: ``problem`` goes to the model, ``reason`` to the person.
 
     Both are empty for good work. ``check`` is the command that said so, if one was run, and
-    ``seconds`` how long it took.
+    ``seconds`` how long it took; ``facts``, plain types, are what else was found out.
     """
 
     problem: str = ""
     reason: str = ""
     check: CheckResult | None = None
     seconds: float = 0.0
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Work(Protocol):
@@ -52,8 +62,8 @@ class Work(Protocol):
     def tools(self, images: Sequence[str]) -> Sequence[BaseTool]:
         """What the model may call in a run with these pictures; names and schemas never differ."""
 
-    def survey(self, task: str, images: Sequence[str]) -> str:
-        """What the model is told before the task; raises ToolError when work cannot begin."""
+    def survey(self, task: str, images: Sequence[str]) -> FirstLook:
+        """A first look; raises ToolError when work cannot begin."""
 
     def is_settled(self, state: LoopState) -> bool:
         """Whether asking the model again would change nothing; the run then ends as done."""

@@ -150,9 +150,9 @@ def test_check_that_never_passes_fails_and_keeps_its_output(repo: Path) -> None:
 
 def test_nothing_changed_nothing_checked(repo: Path) -> None:
     agent = repository_agent(
-        Script(DONE).model(), Workspace(repo, permission="plan"), job="review", check="false"
+        Script(DONE).model(), Workspace(repo, permission="plan"), job="ask", check="false"
     )
-    outcome = end(agent.invoke({"task": "look for defects"}))
+    outcome = end(agent.invoke({"task": "what is this"}))
     assert (outcome.status, outcome.check) == ("done", None)
 
 

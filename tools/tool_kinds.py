@@ -16,6 +16,7 @@ READING_TOOLS = frozenset(
         "kill_command_or_subagent",
         "extract_image_features",
         "emit_prompt_schema",
+        "report_findings",
     }
 )
 EDITING_TOOLS = frozenset({"search_replace", "write", "rewrite_code", "rename_symbol"})

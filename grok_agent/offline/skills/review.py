@@ -17,6 +17,9 @@ from grok_agent.offline.skills.ruff import (
 from grok_agent.offline.transcript import Exchange, Transcript
 from grok_agent.offline.wire import ToolCall, Turn
 
+REPORT = "report_findings"
+FATAL = ("invalid-syntax", "E9", "F63", "F7", "F82")
+"""Findings of ruff that mean code which breaks when it runs."""
 CHECK = "check --output-format concise"
 WANTED = re.compile(
     r"\A\W*(?:(?:please|can you|could you)\s+)?(?:code[\s-]?)?(?:review|lint)\b"
@@ -79,6 +82,11 @@ class Review:
         reads = self._unread(t, findings)
         if reads:
             return Turn(reasoning="Look at the lines themselves.", tool_calls=reads)
+        if REPORT in t.tools and not t.results(REPORT):
+            return Turn(
+                reasoning="Hand over what was found.",
+                tool_calls=(ToolCall(REPORT, {"findings": _as_data(t, findings)}),),
+            )
         return Turn(content=_report(t, run, findings, paths))
 
     def _unread(self, transcript: Transcript, findings: list[Finding]) -> tuple[ToolCall, ...]:
@@ -136,6 +144,22 @@ def _report(transcript: Transcript, run: Command, findings: list[Finding], paths
         lines.append(f"The output was cut: {count - len(findings)} more are not shown.{kept}")
     lines += ["", "These are ruff's findings alone; I do not judge what the code means."]
     return "\n".join(lines)
+
+
+def _as_data(transcript: Transcript, findings: list[Finding]) -> list[dict[str, object]]:
+    """The findings whose line was read."""
+    quotes = _quotes(transcript)
+    return [
+        {
+            "file": finding.path,
+            "line": finding.line,
+            "quote": quote,
+            "severity": "high" if finding.code.startswith(FATAL) else "low",
+            "what": f"{finding.code} {finding.message}",
+        }
+        for finding in findings
+        if (quote := quotes.get((finding.path, finding.line)))
+    ]
 
 
 def _quotes(transcript: Transcript) -> dict[tuple[object, object], str]:
