@@ -6,6 +6,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from grok_agent.errors import SettingsError
 
 if TYPE_CHECKING:
     from grok_agent.context.pack import Pack
+    from grok_agent.context.secrets import Hidden
 
 DEFAULT_BUDGET = 32_000
 
@@ -45,6 +47,7 @@ def pack_for_task(
     if explain:
         _tell_why(packed)
     _tell_left_out(packed.left_out, explain)
+    _tell_hidden(packed.hidden, explain)
     if as_json:
         text = {} if out or dry_run else {"text": packed.text}
         print(json.dumps({**_facts(packed), **text, "out": str(out) if out else None}))
@@ -77,10 +80,13 @@ def pack_whole(
     tokens = f"about {about:,} tokens" if whole.tokens is None else f"{whole.tokens:,} tokens"
     _tell(f"{whole.files:,} files, {whole.characters:,} characters, {tokens}")
     _tell_left_out(whole.left_out, explain)
+    _tell_hidden(whole.hidden, explain)
     if as_json:
-        facts = {"files": whole.files, "characters": whole.characters, "tokens": whole.tokens}
+        facts: dict[str, Any] = {"files": whole.files, "characters": whole.characters}
+        facts["tokens"] = whole.tokens
         left_out = [each._asdict() for each in whole.left_out]
-        print(json.dumps({**facts, "left_out": left_out, "out": str(out) if out else None}))
+        facts |= {"left_out": left_out, "hidden": [asdict(each) for each in whole.hidden]}
+        print(json.dumps({**facts, "out": str(out) if out else None}))
 
 
 def draw_map(repo: Path, *, budget: int, focus: str, out: Path | None, as_json: bool) -> None:
@@ -105,6 +111,7 @@ def _facts(packed: "Pack") -> dict[str, Any]:
         "map_files": packed.map_files,
         "map_tokens": packed.map_tokens,
         "left_out": [each._asdict() for each in packed.left_out],
+        "hidden": [asdict(each) for each in packed.hidden],
     }
 
 
@@ -124,6 +131,15 @@ def _tell_left_out(left_out: Iterable[LeftOut], explain: bool) -> None:
         more = len(paths) - _SHOWN_FOR_EACH_REASON
         named = paths[:_SHOWN_FOR_EACH_REASON] + ([f"... and {more:,} more"] if more > 0 else [])
         _tell(f"  {reason}: {', '.join(named)}")
+
+
+def _tell_hidden(hidden: "Sequence[Hidden]", explain: bool) -> None:
+    """How many secrets were hidden, and where; never which."""
+    if hidden:
+        files = len({each.path for each in hidden})
+        _tell(f"hidden: {len(hidden):,} secrets in {files:,} files; placeholders stand for them")
+    for each in hidden if explain else ():
+        _tell(f"  {each.path}:{each.line} {each.kind}")
 
 
 def _tell_why(packed: "Pack") -> None:

@@ -13,6 +13,7 @@ from grok_agent.context.rank import Ranked, rank
 from grok_agent.context.ranked_texts import RankedTexts
 from grok_agent.context.repo_map import RepoMap, map_of
 from grok_agent.context.rules import rules
+from grok_agent.context.secrets import Hidden, Secrets
 from grok_agent.context.spans import LeftOut, Span
 from grok_agent.context.task_words import Task, read_task
 from grok_agent.errors import SettingsError
@@ -33,7 +34,8 @@ class Pack:
     ``spans`` are the lines that are in, the most important first; in ``text`` they stand in the
     order of paths. ``left_out`` says what is not in, and why. ``map_files`` are on the map, which
     takes ``map_tokens``; ``rules_files`` are the rules that lead the text. ``ranking`` tells of the
-    files in ``spans`` why they are where they are, the best first.
+    files in ``spans`` why they are where they are, the best first. ``hidden`` are the secrets for
+    which placeholders stand in the lines that are in.
     """
 
     text: str
@@ -44,6 +46,7 @@ class Pack:
     map_tokens: int = 0
     rules_files: tuple[str, ...] = ()
     ranking: tuple[Ranked, ...] = field(default=(), repr=False)
+    hidden: tuple[Hidden, ...] = ()
 
     def get(self, name: str, default: Any = None) -> Any:
         """The attribute ``name``, so that a pack also reads as a mapping."""
@@ -72,14 +75,15 @@ def pack(repo_dir: Path | str, query: str, budget: int, *, named: Sequence[str] 
     others = [file for file in files if file.path not in led_by]
     shown, left_out = _shown(ranked, others, (*task.paths, *named))
     choice = Choice(budget - lead.tokens - map_room)
-    texts = RankedTexts(root, shown, {each.path: each.score for each in ranked})
+    secrets = Secrets(root)
+    texts = RankedTexts(root, shown, {each.path: each.score for each in ranked}, secrets)
     passed = _fill(choice, [], texts, task)
     plan = _map(root, shown, choice, map_room, task)
     choice.budget += map_room - plan.tokens
     _fill(choice, passed, texts, task)
     taken = {span.path for span in choice.spans}
     return Pack(
-        text=lead.text + plan.text + "".join(choice.blocks),
+        text=secrets.hide(lead.text + plan.text) + "".join(choice.blocks),
         tokens=lead.tokens + plan.tokens + choice.tokens,
         spans=tuple(choice.spans),
         left_out=tuple(sorted([*left_out, *texts.unreadable, *_without_room(shown, choice)])),
@@ -87,6 +91,7 @@ def pack(repo_dir: Path | str, query: str, budget: int, *, named: Sequence[str] 
         map_tokens=plan.tokens,
         rules_files=lead.files,
         ranking=tuple(each for each in ranked if each.path in taken),
+        hidden=tuple(_in_spans(texts.hidden, choice.spans)),
     )
 
 
@@ -96,8 +101,17 @@ def _fill(
     """Offer what was passed before, then parts of further files while there is room."""
     passed = choice.take(passed)
     while choice.room > READ_ON_SHARE * choice.budget and not texts.at_end:
-        passed += choice.take(candidates(texts.read(), task.terms, choice.budget))
+        passed += choice.take(candidates(texts.read(), task.terms))
     return passed
+
+
+def _in_spans(hidden: Iterable[Hidden], spans: Iterable[Span]) -> Iterator[Hidden]:
+    lines: dict[str, list[range]] = {}
+    for span in spans:
+        lines.setdefault(span.path, []).append(range(span.first_line, span.last_line + 1))
+    for each in sorted(hidden, key=lambda found: (found.path, found.line)):
+        if any(each.line in span for span in lines.get(each.path, ())):
+            yield each
 
 
 def _shown(

@@ -8,6 +8,7 @@ from grok_agent.context.file_kinds import Kind
 from grok_agent.context.files import DatedFile, UnreadableFileError, read_text
 from grok_agent.context.joints import joints
 from grok_agent.context.parts import Lines, divide, lines_of
+from grok_agent.context.secrets import Hidden, Secrets
 from grok_agent.context.spans import LeftOut
 
 READ_TOGETHER = 120
@@ -25,13 +26,12 @@ are not looked into."""
 
 @dataclass(frozen=True, slots=True)
 class RankedText:
-    """A file at its ``place`` in the ranking (from 0), its lines and the parts it was cut into.
+    """A file of a ranking, its lines and the parts it was cut into.
 
     ``behind`` is how far its score lies behind that of the first.
     """
 
     path: str
-    place: int
     behind: float
     kind: Kind
     lines: Sequence[str]
@@ -41,11 +41,20 @@ class RankedText:
 class RankedTexts:
     """The texts of ``files`` below ``root``, which are in the order of their ``scores``.
 
-    ``unreadable`` are those that vanished, changed or could not be read.
+    ``unreadable`` are those that vanished, changed or could not be read; ``hidden`` are secrets in
+    the others, which stand in their texts as placeholders of ``secrets``.
     """
 
-    def __init__(self, root: Path, files: Sequence[DatedFile], scores: Mapping[str, float]) -> None:
+    def __init__(
+        self,
+        root: Path,
+        files: Sequence[DatedFile],
+        scores: Mapping[str, float],
+        secrets: Secrets,
+    ) -> None:
         self.unreadable: list[LeftOut] = []
+        self.hidden: list[Hidden] = []
+        self._secrets = secrets
         self._root = root
         self._files = files
         self._scores = scores
@@ -71,10 +80,12 @@ class RankedTexts:
             except UnreadableFileError as error:
                 self.unreadable.append(LeftOut(file.path, error.reason))
                 continue
+            text, hidden = self._secrets.hide_file(text, file.path)
+            self.hidden += hidden
             behind = self._best - self._scores.get(file.path, 0.0)
             lines = lines_of(text)
             parts = _parts(text, file.path, lines)
-            found.append(RankedText(file.path, self._place - 1, behind, file.kind, lines, parts))
+            found.append(RankedText(file.path, behind, file.kind, lines, parts))
         return found
 
 

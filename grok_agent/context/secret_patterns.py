@@ -231,7 +231,7 @@ def _named(text: str) -> Iterator[Found]:
         if _HARMLESS_NAME.search(name) or (group == "bare" and _NAMES.fullmatch(value)):
             continue
         if _is_secret(value, quoted=group == "quoted"):
-            yield Found(*match.span(group), "password" if word.startswith("pa") else "secret")
+            yield Found(*match.span(group), "password" if word.startswith("pa") else "token")
             done = match.end()
 
 

@@ -113,12 +113,18 @@ class Secrets:
         """
         return mapped(value, lambda text: PLACEHOLDER.sub(self._restored, text))
 
-    def listed(self, text: str, path: str, first_line: int = 1) -> list[Hidden]:
-        """What :meth:`hide` takes out of ``text``, which begins at ``first_line`` of ``path``."""
-        pairs = zip(text.split("\n"), self.hide(text).split("\n"), strict=True)
-        return [
+    def hide_file(self, text: str, path: str) -> tuple[str, list[Hidden]]:
+        """The whole text of the file ``path`` without its secrets, and what was taken out."""
+        self._learn_files()
+        if classify(path, b"") == "secret":
+            self._learn_assignments(text)
+        hidden = self._without_known(self._without_found(text))
+        if hidden == text:
+            return text, []
+        pairs = zip(text.split("\n"), hidden.split("\n"), strict=True)
+        return hidden, [
             Hidden(path, number, name[len("hidden_secret_") : -13])
-            for number, (before, after) in enumerate(pairs, first_line)
+            for number, (before, after) in enumerate(pairs, start=1)
             if before != after
             for name in PLACEHOLDER.findall(after)
         ]

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grok_agent.context.eligible import reason_against
 from grok_agent.context.files import RepoFile, UnreadableFileError, read_text, walk
 from grok_agent.context.pack_text import file_block
+from grok_agent.context.secrets import Hidden, Secrets
 from grok_agent.context.spans import LeftOut
 
 if TYPE_CHECKING:
@@ -21,13 +22,15 @@ _COUNTED_TOGETHER = 1_000_000  # characters
 class Whole:
     """What was written: ``files``, ``characters``, and ``tokens`` by our count, where counted.
 
-    ``left_out`` says which files were not, and why.
+    ``left_out`` says which files were not, and why; ``hidden`` for which secrets placeholders
+    stand.
     """
 
     files: int
     characters: int
     tokens: int | None
     left_out: tuple[LeftOut, ...]
+    hidden: tuple[Hidden, ...] = ()
 
 
 def write_whole(
@@ -50,12 +53,14 @@ def write_whole(
     passed_over = {str(path.resolve()) for path in except_for}
     files = (file for file in walk(root) if f"{root}/{file.path}" not in passed_over)
     shown = _shown(files, named, left_out)
+    hidden: list[Hidden] = []
+    blocks = _blocks(root, shown, left_out, hidden)
     if not exact:
-        return _written(_blocks(root, shown, left_out), write, None, left_out)
+        return replace(_written(blocks, write, None, left_out), hidden=tuple(hidden))
     from grok_agent.context.block_tokens import BlockTokens
 
     with closing(BlockTokens()) as tokens:
-        return _written(_blocks(root, shown, left_out), write, tokens, left_out)
+        return replace(_written(blocks, write, tokens, left_out), hidden=tuple(hidden))
 
 
 def _written(
@@ -92,11 +97,16 @@ def _shown(
             yield file
 
 
-def _blocks(root: Path, files: Iterable[RepoFile], left_out: list[LeftOut]) -> Iterator[str]:
+def _blocks(
+    root: Path, files: Iterable[RepoFile], left_out: list[LeftOut], hidden: list[Hidden]
+) -> Iterator[str]:
+    secrets = Secrets(root)
     for file in files:
         try:
             text = read_text(root, file)
         except UnreadableFileError as error:
             left_out.append(LeftOut(file.path, error.reason))
             continue
+        text, found = secrets.hide_file(text, file.path)
+        hidden += found
         yield file_block(file.path, [(1, text.count("\n") + (not text.endswith("\n")), text)])
