@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import log, log1p
+from math import log
 
 from grok_agent.context.ranked_texts import RankedText
 from grok_agent.context.spans import Span
@@ -11,19 +11,15 @@ from grok_agent.context.words import parts as terms_of
 from grok_agent.context.words import words
 
 WEIGHTS: Mapping[str, float] = {
-    "place": -0.54,
-    "behind the first": -2.46,
-    "words": 5.75,
-    "words of the file": -3.29,
-    "path": 2.55,
-    "parts": -0.23,
-    "aside": -3.0,
+    "behind": -0.55,
+    "words": 4.27,
+    "parts": -0.37,
+    "aside": -2.0,
 }
 """Learned by benchmarks/fit_pack.py, but for ``aside``: commits that only change tests or docs are
 no cases there, and would teach to leave both out."""
 
 SIZE_WEIGHT = -0.5
-SMALL_BUDGET, WORDS_POWER = 8_000, 0.125
 SMALLEST_CHARS = 300
 MOST_CHARS = 20_000
 """The words of longer parts, which are single lines, are looked at only so far."""
@@ -51,38 +47,26 @@ class PartSignals:
     values: Mapping[str, float]
 
 
-def candidates(
-    files: Sequence[RankedText], wanted: Mapping[str, float], budget: int
-) -> list[Candidate]:
+def candidates(files: Sequence[RankedText], wanted: Mapping[str, float]) -> list[Candidate]:
     """The parts of ``files``, best first, for a task whose terms weigh ``wanted``.
 
     The score is the logarithm of the odds that a part is needed (a logistic model), less half the
-    logarithm of its size, so that of two parts as likely the smaller comes first. The larger the
-    ``budget`` in tokens, the less words count beside the file's place: there is room for more of
-    the best files.
+    logarithm of its size, so that of two parts as likely the smaller comes first.
     """
-    weights = weights_for(budget)
     found = []
     for order, part in enumerate(part_signals(files, wanted)):
-        score = sum(weights[name] * value for name, value in part.values.items())
+        score = sum(WEIGHTS[name] * value for name, value in part.values.items())
         score += SIZE_WEIGHT * log(max(part.characters, SMALLEST_CHARS))
         found.append((-score, order, Candidate(part.span, score, part.file.lines)))
     return [candidate for *_, candidate in sorted(found, key=lambda row: row[:2])]
 
 
-def weights_for(budget: int) -> dict[str, float]:
-    """:data:`WEIGHTS` for a budget in tokens."""
-    words = min(SMALL_BUDGET / max(budget, 1), 1.0) ** WORDS_POWER
-    return {name: weight * (words if "words" in name else 1) for name, weight in WEIGHTS.items()}
-
-
 def part_signals(files: Sequence[RankedText], wanted: Mapping[str, float]) -> list[PartSignals]:
     """The signals of all parts of ``files``, file by file.
 
-    ``place`` is log(1 + place); ``words`` BM25 of the part, 1 for the best part of all, and
-    ``words of the file`` that of the best part of its file; ``path`` the share of the wanted terms
-    in the path; ``parts`` the logarithm of their number in the file; ``aside`` 1 for a file that is
-    no source.
+    ``behind`` is how far the file's score lies behind that of the first; ``words`` BM25 of the
+    part, 1 for the best part of all; ``parts`` the logarithm of their number in the file; ``aside``
+    1 for a file that is no source.
     """
     known: dict[str, tuple[str, ...]] = {}
     counted = [
@@ -97,10 +81,7 @@ def part_signals(files: Sequence[RankedText], wanted: Mapping[str, float]) -> li
     found = []
     for file, row in zip(files, scores, strict=True):
         of_file = {
-            "place": log1p(file.place),
-            "behind the first": file.behind,
-            "words of the file": max(row, default=0.0) / best,
-            "path": len(_wanted_in(file.path, wanted, known).times) / max(len(wanted), 1),
+            "behind": file.behind,
             "parts": log(max(len(file.parts), 1)),
             "aside": float(file.kind != "source"),
         }
