@@ -25,7 +25,10 @@ def locate(root: Path, given: str) -> Path:
     """
     _check_name(given)
     path = root / _separators_of_this_system(root, given)
-    resolved = Path(os.path.realpath(path))
+    try:
+        resolved = Path(os.path.realpath(path))
+    except OSError as error:  # a link was removed between two looks at it
+        raise ToolError(f"{given!r}: {error.strerror}.", next_step="Try again.") from None
     if not resolved.is_relative_to(root):
         raise ToolError(
             f"{given!r} lies outside the workspace {root}.",

@@ -146,12 +146,11 @@ class TextStore:
         return raw
 
     def _missing(self, root: Path, path: str, target: Path) -> ToolError:
-        names = target.parent.iterdir() if target.parent.is_dir() else ()
-        same = [
-            found.relative_to(root).as_posix()
-            for found in names
-            if found.name.casefold() == target.name.casefold() and is_inside(root, found)
-        ]
+        same: list[str] = []
+        with contextlib.suppress(OSError):
+            for found in target.parent.iterdir():
+                if found.name.casefold() == target.name.casefold() and is_inside(root, found):
+                    same.append(found.relative_to(root).as_posix())
         hint = f"Did you mean {same[0]}?" if same else "Find it with list_dir or grep."
         return ToolError(f"{path} does not exist.", next_step=hint)
 
