@@ -48,6 +48,7 @@ GIVES_WAY: tuple[tuple[str, str], ...] = (
 
 _TEXT_CHARACTERS = 160
 _LEAST_COLOURS = 4
+_LEAST_CHARACTERS = 60
 
 
 def describe(features: ImageFeatures) -> list[str]:
@@ -93,7 +94,7 @@ def render(features: ImageFeatures, detail: Detail = "compact") -> str:
 
 
 def _with_head(features: ImageFeatures, data: Mapping[str, Any]) -> str:
-    shown = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    shown = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
     return f"{headline(features)}\nfeatures: {shown}"
 
 
@@ -134,12 +135,16 @@ def _short(field: str, value: Any) -> Any:
 
 def _shorten(data: dict[str, Any], group: str, name: str) -> None:
     values = data.get(group, {})
+    if name not in values:
+        return
     if name == "lines":
-        values[name] = _first_lines(values.get(name, []))
+        values[name] = _first_lines(values[name])
     elif name == "colours":
-        values[name] = values.get(name, [])[:_LEAST_COLOURS]
+        values[name] = values[name][:_LEAST_COLOURS]
+    elif name == "positive":
+        values[name] = values[name][:_LEAST_CHARACTERS]
     else:
-        values.pop(name, None)
+        del values[name]
 
 
 def _first_lines(lines: list[str]) -> list[str]:

@@ -79,27 +79,41 @@ class Fit:
 def fit_light(normals: Floats, luminance: Floats) -> Fit | None:
     """Ambient and directional light that explain ``luminance`` (n) on ``normals`` (n x 3).
 
-    Order-1 spherical harmonics (Basri & Jacobs 2003) by least squares with Huber weights; None
-    for too few points or no shading.
+    Order-1 spherical harmonics (Basri & Jacobs 2003) by least squares with Huber weights on what
+    is lit: a surface in its own shadow says only that the light is not in front of it. None for too
+    few points or no shading. ``r2`` is about all points.
     """
     if len(normals) < _LEAST_POINTS or float(luminance.std()) < 1e-4:
         return None
-    basis = np.column_stack([np.ones(len(normals)), normals])
-    weights = np.ones(len(normals))
+    shadow = _shadow(luminance)
+    dark = luminance <= shadow
+    every, seen = np.column_stack([np.ones(len(normals)), normals]), luminance
+    basis, luminance = every[~dark], luminance[~dark]
+    weights = np.ones(len(basis))
     for _ in range(_ROUNDS):
         root = np.sqrt(weights)
         light = np.linalg.lstsq(basis * root[:, None], luminance * root, rcond=None)[0]
         misses = np.abs(luminance - basis @ light)
         scale = max(float(np.median(misses)) * 1.4826, 1e-6)
         weights = np.minimum(1.0, _HUBER * scale / np.maximum(misses, 1e-9))
-    mean = float(np.average(luminance, weights=weights))
-    total = float(weights @ (luminance - mean) ** 2)
     strength = float(np.linalg.norm(light[1:]))
-    if strength < 1e-6 or total < 1e-12:
+    if strength < 1e-6:
         return None
-    r2 = 1.0 - float(weights @ (luminance - basis @ light) ** 2) / total
+    trust = np.ones(len(every))
+    trust[~dark] = weights
+    floor = float(seen[dark].mean()) if dark.any() else 0.0
+    missed = trust @ (seen - np.maximum(every @ light, floor)) ** 2
+    r2 = 1.0 - float(missed / (trust @ (seen - np.average(seen, weights=trust)) ** 2))
     x, y, z = (light[1:] / strength).tolist()
     return Fit((x, y, z), strength / (strength + max(float(light[0]), 0.0)), r2)
+
+
+def _shadow(luminance: Floats) -> float:
+    """Up to which luminance a point lies in its own shadow; below all where too few would stay."""
+    low, high = np.percentile(luminance, (2, 98))
+    border = float(low + 0.1 * (high - low))
+    lit = int((luminance > border).sum())
+    return border if lit >= max(_LEAST_POINTS, len(luminance) // 3) else -1.0
 
 
 def measure_direction(
