@@ -179,6 +179,24 @@ def test_one_that_never_stops_is_told_to_answer_with_its_last_request(repo: Path
     assert outcome.steps == 2 + MAX_REQUESTS
 
 
+def test_cut_off_no_sub_agent_asks_anew(repo: Path) -> None:
+    def looking(request: ChatRequest, number: int) -> Turn:
+        return Turn(tool_calls=(ToolCall("grep", {"pattern": f"x{number}"}),))
+
+    def cut(event: Any) -> None:  # as by Ctrl-C
+        if event["event"] == "tool" and event.get("agent"):
+            raise KeyboardInterrupt
+
+    two = Two([ask("a?", "b?", "c?")], looking)
+    agent = repository_agent(two.model(), Workspace(repo), job="ask", on_event=cut)
+    with pytest.raises(KeyboardInterrupt):
+        agent.invoke({"task": "x"})
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and not thread.daemon:
+            thread.join(30)
+    assert len(two.explored) <= 2 * 3
+
+
 def test_rules_of_the_caller_hold(repo: Path) -> None:
     (repo / "secret.txt").write_text("hidden words\n")
     read = Turn(tool_calls=(ToolCall("read_file", {"target_file": "secret.txt"}),))

@@ -222,6 +222,15 @@ def test_unknown_tool_is_answered_with_the_nearest(
     assert "file" in told
 
 
+def test_wrong_arguments_are_answered_with_all_names_and_types(workspace: Workspace) -> None:
+    wrong = calls(("read_file", {"path": "app.py"}), ("todo_write", {}))
+    script = Script(wrong, DONE)
+    assert run(script, workspace).status == "done"
+    told = [m["content"] for m in script.requests[1].messages if m["role"] == "tool"]
+    assert "Its arguments are: target_file: string, [offset: integer]" in told[0]
+    assert "todos: list of {id: string, content: string, status: pending|in_progress|" in told[1]
+
+
 def test_a_result_for_no_call_is_left_out(workspace: Workspace) -> None:
     script = Script(DONE)
     agent = repository_agent(offline_model(OfflineGateway(planner=script)), workspace)

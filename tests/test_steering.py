@@ -207,23 +207,7 @@ POSIX = pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX termin
 
 @POSIX
 @pytest.mark.enable_socket
-def test_a_line_typed_meanwhile_reaches_the_model(repo: Path) -> None:
-    planner = Slow(READ, DONE)
-    with running(OfflineGateway(planner=planner)) as url, on_a_terminal(url, repo) as (child, tty):
-        assert planner.waiting.acquire(timeout=60)
-        os.write(tty, "请也看 README 😀\n".encode())
-        time.sleep(0.5)
-        planner.let_go.release(10)
-        output, errors = child.communicate(timeout=60)
-    assert child.returncode == 0, errors
-    assert "Done." in output
-    assert planner.requests[1].messages[-1]["content"] == "请也看 README 😀"
-    assert "heard  请也看 README 😀" in errors
-
-
-@POSIX
-@pytest.mark.enable_socket
-def test_a_line_typed_before_a_question_is_no_answer_to_it(repo: Path) -> None:
+def test_a_line_typed_meanwhile_reaches_the_model_and_answers_no_question(repo: Path) -> None:
     write = Turn(tool_calls=(ToolCall("write", {"file_path": "new.py", "content": "x\n"}),))
     planner = Slow(write, DONE)
     with (
@@ -231,14 +215,15 @@ def test_a_line_typed_before_a_question_is_no_answer_to_it(repo: Path) -> None:
         on_a_terminal(url, repo, "--permission", "ask") as (child, tty),
     ):
         assert planner.waiting.acquire(timeout=60)
-        os.write(tty, b"yes, and be quick\ny")
+        os.write(tty, "yes, 快一点 😀\ny".encode())
         time.sleep(0.5)
         planner.let_go.release(10)
         time.sleep(1.5)
         os.write(tty, b"n\n")
         _, errors = child.communicate(timeout=60)
     assert not (repo / "new.py").exists(), errors
-    assert "yes, and be quick" in planner.said(1)
+    assert "yes, 快一点 😀" in planner.said(1)
+    assert "heard  yes, 快一点 😀" in errors
 
 
 @POSIX

@@ -84,10 +84,30 @@ def read_arguments(tool: str, model: type[Arguments], given: Mapping[str, Any]) 
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False)
         wrong = "; ".join(_explain(problem) for problem in found[:5])
-        names = ", ".join(field.alias or name for name, field in model.model_fields.items())
         raise ToolError(
-            f"{tool} was called wrongly: {wrong}.", next_step=f"Its arguments are: {names}."
+            f"{tool} was called wrongly: {wrong}.",
+            next_step=f"Its arguments are: {signature_of(model)}.",
         ) from None
+
+
+def signature_of(model: type[Arguments]) -> str:
+    """Names and types of the arguments on one line; those in brackets may be left out."""
+    schema = parameters_of(model)
+    named = ((name, _type(value)) for name, value in schema["properties"].items())
+    needed = set(schema["required"])
+    return ", ".join(
+        f"{name}: {kind}" if name in needed else f"[{name}: {kind}]" for name, kind in named
+    )
+
+
+def _type(schema: Mapping[str, Any]) -> str:
+    if choices := schema.get("enum"):
+        return "|".join(map(str, choices))
+    if schema.get("type") == "array":
+        return f"list of {_type(schema.get('items', {}))}"
+    if inner := schema.get("properties"):
+        return "{" + ", ".join(f"{name}: {_type(value)}" for name, value in inner.items()) + "}"
+    return str(schema.get("type", "any"))
 
 
 def _explain(problem: Mapping[str, Any]) -> str:
