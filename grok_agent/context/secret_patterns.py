@@ -134,6 +134,7 @@ _STAND_IN = re.compile(
     re.IGNORECASE,
 )
 _NAMES = re.compile(r"[A-Za-z_]\w*(?:(?:\.|::|->)[A-Za-z_]\w*)+")
+_WORDS = re.compile(r"[A-Z]?[a-z]{4,}|[A-Z]{5,}")
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 _HEX = re.compile(r"(?:[0-9a-f]{32,}|[0-9A-F]{32,})")
 
@@ -166,6 +167,8 @@ def looks_random(value: str) -> bool:
         return False
     if _HEX.fullmatch(value):
         return _entropy(value) > 3
+    if sum(map(len, _WORDS.findall(value))) > len(value) / 2:
+        return False
     kinds = [_kind_of(character) for character in value]
     changes = sum(a != b for a, b in pairwise(kinds))
     return changes / (len(value) - 1) >= 0.3 and _entropy(value) > 2.5
