@@ -18,18 +18,19 @@ import pickle
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from grok_agent.context import rank_weights
+from grok_agent.context.content_signals import Scores
 from grok_agent.context.file_kinds import classify
 from grok_agent.context.rank_weights import LEARNED
 from grok_agent.context.searched import search
 from grok_agent.context.signals import signals
-from grok_agent.context.standing import STANDING, asked_sides, side_of
+from grok_agent.context.standing import STANDING, Side, asked_sides, side_of
 from grok_agent.context.task_words import read_task
 
 NEWEST_LEFT_OUT = 0.15
@@ -169,7 +170,9 @@ def look(tree: Path, case: Case) -> Example | None:
     return example_of(case, [file.path for file in searched.files], found.scores, found.sides)
 
 
-def example_of(case, paths, scores, sides) -> Example | None:
+def example_of(
+    case: Case, paths: Sequence[str], scores: Mapping[str, Scores], sides: Sequence[Side]
+) -> Example | None:
     values = np.zeros((len(paths), len(LEARNED)), np.float32)
     for column, name in enumerate(LEARNED):
         for place, score in scores.get(name, {}).items():
@@ -209,7 +212,9 @@ def fit(found: list[Example]) -> np.ndarray:
     return weights
 
 
-def _likelihood(found, say, weights) -> tuple[float, np.ndarray, np.ndarray]:
+def _likelihood(
+    found: Sequence[Example], say: np.ndarray, weights: np.ndarray
+) -> tuple[float, np.ndarray, np.ndarray]:
     loss = RIDGE * weights @ weights
     slope = 2 * RIDGE * weights
     curve = 2 * RIDGE * np.eye(len(weights))

@@ -140,6 +140,15 @@ def test_a_ranking_explains_itself(shop: Path) -> None:
     assert [ranked.score for ranked in ranking] == sorted((r.score for r in ranking), reverse=True)
 
 
+@pytest.mark.parametrize(
+    "filler",
+    ["x", "a/b.py:1 ", "word_of_a_task ", "'", 'File "', "at (", "\N{CJK UNIFIED IDEOGRAPH-6F22}"],
+)
+def test_a_task_of_100_kb_is_read_as_far_as_it_helps(shop: Path, filler: str) -> None:
+    long = f"refund_order in shop/till.py\n{filler * (100_000 // len(filler))}"
+    assert first(shop, long) == "shop/till.py"
+
+
 def test_all_files_are_ranked_once_and_k_bounds_them(shop: Path) -> None:
     assert sorted(rank_files(str(shop), "refund", 100)) == sorted(SHOP)
     assert len(rank_files(shop, "refund", 3)) == 3
@@ -325,7 +334,7 @@ def test_no_folder_is_said(tmp_path: Path) -> None:
     assert rank(tmp_path / "empty", "x") == []
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(query=st.text(max_size=300) | st.text("`'\"/\\.:\n aA(_1", max_size=300))
 def test_any_text_is_a_task(query: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     root = write(
