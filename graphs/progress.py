@@ -23,7 +23,10 @@ PATIENCE_WITH_UNDOING = Patience(nudge=2, halt=4)
 """In edits in a row that bring a file back to a text that it has had; trying something out and
 taking it back, once each, is none of it."""
 
-MAX_REMEMBERED = 32  # errors, files, and texts of one file
+MAX_REMEMBERED = 12
+"""Errors, files, and texts of one file: all of it stands in each state of the run."""
+
+DIGEST_CHARS = 8
 TARGETS = ("file_path", "target_file", "target_directory", "path", "command")
 
 _PASSING = re.compile(r"0x[0-9a-f]+|\b\d+(?:\.\d+)?\s?(?:s|ms|seconds)\b", re.IGNORECASE)
@@ -147,12 +150,14 @@ def _about_files(
 
 def _about(seen: Seen) -> str:
     """The first part of the keys of all errors of one tool about one thing."""
-    return sha256(f"{seen.call['name']}\0{seen.target}".encode("utf-8", "replace")).hexdigest()[:16]
+    return sha256(f"{seen.call['name']}\0{seen.target}".encode("utf-8", "replace")).hexdigest()[
+        :DIGEST_CHARS
+    ]
 
 
 def _key(seen: Seen) -> str:
     text = _PASSING.sub("", seen.text)
-    return _about(seen) + sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
+    return _about(seen) + sha256(text.encode("utf-8", "replace")).hexdigest()[:DIGEST_CHARS]
 
 
 def _gist(text: str) -> str:
@@ -162,6 +167,6 @@ def _gist(text: str) -> str:
 
 def _digest(path: str, workspace: Workspace) -> str:
     try:
-        return workspace.peek(path).digest[:16]
+        return workspace.peek(path).digest[:DIGEST_CHARS]
     except (ToolError, OSError, ValueError):
         return ""

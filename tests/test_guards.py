@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.language_models import GenericFakeChatModel
-from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, ToolMessage
 
 from grok_agent import Budget, Outcome, Workspace, offline_model
 from grok_agent.graphs import repository_agent
@@ -234,7 +234,7 @@ def test_wrong_arguments_are_answered_with_all_names_and_types(workspace: Worksp
 def test_a_result_for_no_call_is_left_out(workspace: Workspace) -> None:
     script = Script(DONE)
     agent = repository_agent(offline_model(OfflineGateway(planner=script)), workspace)
-    said = [
+    said: list[AnyMessage] = [
         ToolMessage("for nothing", tool_call_id="none"),
         HumanMessage("look"),
         ToolMessage("for nothing either", tool_call_id="none"),

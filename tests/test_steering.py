@@ -106,9 +106,12 @@ def test_it_stays_a_word_of_the_person_in_the_state(repo: Path) -> None:
 def test_many_threads_may_speak() -> None:
     steering = Steering()
     taken: list[str] = []
-    speakers = [
-        threading.Thread(target=lambda: [steering.say("x") for _ in range(200)]) for _ in range(8)
-    ]
+
+    def speak() -> None:
+        for _ in range(200):
+            steering.say("x")
+
+    speakers = [threading.Thread(target=speak) for _ in range(8)]
     for each in speakers:
         each.start()
     while any(each.is_alive() for each in speakers) or steering.is_waiting:
