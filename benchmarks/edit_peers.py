@@ -46,7 +46,7 @@ def _aider() -> Apply | None:
         return None
 
     def apply(before: str, old: str, new: str) -> str:
-        after = do_replace("file.py", before, old + "\n", new + "\n")
+        after = do_replace("file.py", before, old + "\n", new + "\n", ("```", "```"))
         if not after:
             raise ValueError("no match")
         return str(after)
@@ -60,9 +60,10 @@ def _diff_match_patch() -> Apply | None:
     except ImportError:
         return None
     tool = diff_match_patch()
+    # A model does not say where in the file its text stands, so that no place is too far away.
+    tool.Match_Distance = 100_000_000
 
     def apply(before: str, old: str, new: str) -> str:
-        # The patch knows nothing of where the text stands in the file, as a model does not.
         after, done = tool.patch_apply(tool.patch_make(old, new), before)
         if not all(done):
             raise ValueError("a part did not apply")

@@ -153,6 +153,84 @@ def test_an_edit_through_a_link_keeps_the_link(root: Path) -> None:
     assert "return 2" in (root / "a.py").read_text()
 
 
+@pytest.mark.parametrize(
+    ("raw", "result"),
+    [
+        (b"one\ntwo", b"one\n2"),
+        (b"two", b"2"),
+        (b"one\rtwo\rthree\r", b"one\r2\rthree\r"),
+        (b"one\r\ntwo\nthree\r\n", b"one\r\n2\nthree\r\n"),
+        (b"\tone\n\t\ttwo\t\n", b"\tone\n\t\t2\t\n"),
+        (b"\xef\xbb\xbftwo\n", b"\xef\xbb\xbf2\n"),
+        ("\ufeffone\r\ntwo\r\n".encode("utf-16-le"), "\ufeffone\r\n2\r\n".encode("utf-16-le")),
+        ("\ufeffé two".encode("utf-16-be"), "\ufeffé 2".encode("utf-16-be")),
+        (b"caf\xe9 two\x85", b"caf\xe9 2\x85"),
+        ("grün two ".encode() + b"\xff", "grün 2 ".encode() + b"\xff"),
+    ],
+)
+def test_all_but_the_passage_stays_byte_for_byte(root: Path, raw: bytes, result: bytes) -> None:
+    (root / "t").write_bytes(raw)
+    workspace = Workspace(root)
+    assert call(workspace, "read_file", target_file="t").status == "success"
+    assert edit(workspace, "t", "two", "2").status == "success"
+    assert (root / "t").read_bytes() == result
+
+
+def test_binary_files_are_not_edited(root: Path) -> None:
+    for raw in (b"two\0", b"\xff\xfet\x00w\x00o", bytes(range(256))):
+        (root / "t").write_bytes(raw)
+        workspace = Workspace(root)
+        assert edit(workspace, "t", "two", "2").status == "error"
+        assert call(workspace, "write", file_path="t", content="x").status == "error"
+        assert (root / "t").read_bytes() == raw
+
+
+def test_an_empty_file_can_be_filled(root: Path) -> None:
+    (root / "empty.py").write_bytes(b"")
+    workspace = Workspace(root)
+    assert call(workspace, "read_file", target_file="empty.py").status == "success"
+    assert edit(workspace, "empty.py", "x", "y").status == "error"
+    assert call(workspace, "write", file_path="empty.py", content="x = 1").status == "success"
+    assert (root / "empty.py").read_bytes() == b"x = 1"
+
+
+def test_a_changed_file_is_shown_around_the_place_and_can_be_edited_at_once(root: Path) -> None:
+    lines = [f"line {n}" for n in range(1, 201)]
+    (root / "long.txt").write_text("\n".join(lines))
+    workspace = Workspace(root)
+    call(workspace, "read_file", target_file="long.txt")
+    lines[99:100] = ["new above", "line 100, changed"]
+    (root / "long.txt").write_text("\n".join(lines))
+    message = edit(workspace, "long.txt", "line 100\nline 101", "one hundred")
+    assert message.status == "error"
+    assert "101→line 100, changed\n102→line 101\n" in message.text
+    assert message.text.count("\n") < 20
+    after = edit(workspace, "long.txt", "line 100, changed\nline 101", "one hundred")
+    assert after.status == "success"
+    assert "one hundred\nline 102\n" in (root / "long.txt").read_text()
+
+
+def test_a_long_changed_file_is_read_again_before_it_is_overwritten(root: Path) -> None:
+    (root / "long.txt").write_text("x\n" * 500)
+    workspace = Workspace(root)
+    workspace.read("long.txt")
+    (root / "long.txt").write_text("y\n" * 500)
+    for _ in range(2):
+        message = call(workspace, "write", file_path="long.txt", content="")
+        assert message.status == "error"
+        assert "read_file" in message.text
+    assert (root / "long.txt").read_text() == "y\n" * 500
+
+
+def test_a_file_deleted_meanwhile_is_said_to_be(root: Path) -> None:
+    workspace = Workspace(root)
+    workspace.read("a.py")
+    (root / "a.py").unlink()
+    message = edit(workspace, "a.py", "return 1", "return 2")
+    assert "was deleted since it was read" in message.text
+    assert not (root / "a.py").exists()
+
+
 # todo_write
 
 

@@ -4,7 +4,9 @@ import os
 import socket
 import stat
 import subprocess
+import sys
 import threading
+import tracemalloc
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -296,7 +298,7 @@ def test_an_edit_needs_a_fresh_read(root: Path) -> None:
     workspace.write("src/a.py", "a = 2\n")
     assert workspace.require_fresh("src/a.py").text == "a = 2\n"
     (root / "src" / "a.py").write_text("a = 3\n")
-    with pytest.raises(ToolError, match="changed since it was read. Now it is:\n1→a = 3\n"):
+    with pytest.raises(ToolError, match=r"changed since it was read\. Now it is:\n1→a = 3\n"):
         workspace.require_fresh("src/a.py")
     assert workspace.require_fresh("src/a.py").text == "a = 3\n"  # what was shown counts as read
     (root / "src" / "a.py").unlink()
@@ -384,3 +386,82 @@ def test_a_look_at_files_changes_nothing_in_them(root: Path) -> None:
     run_command(workspace, "true; ls", 9)
     assert workspace.diff() == ""
     assert sorted(path.as_posix() for path in root.rglob("*")) == before
+
+
+# Others at work
+
+
+COUNT = """
+import sys
+from grok_agent import Workspace
+
+workspace = Workspace(sys.argv[1])
+for _ in range(40):
+    with workspace.editing("n"):
+        workspace.write("n", str(int(workspace.peek("n").text) + 1))
+"""
+
+
+@posix
+def test_two_processes_in_one_workspace_lose_no_edit(root: Path) -> None:
+    (root / "n").write_text("0")
+    programs = [subprocess.Popen([sys.executable, "-c", COUNT, root]) for _ in range(2)]
+    assert [program.wait() for program in programs] == [0, 0]
+    assert (root / "n").read_text() == "80"
+
+
+def test_of_two_agents_the_second_is_shown_what_the_first_did(root: Path) -> None:
+    first, second = Workspace(root), Workspace(root)
+    for workspace in (first, second):
+        workspace.read("src/a.py")
+    first.write("src/a.py", "a = 2\n")
+    with pytest.raises(ToolError, match=r"1→a = 2"):
+        second.require_fresh("src/a.py", "a = 1")
+    assert second.require_fresh("src/a.py", "a = 2").text == "a = 2\n"
+
+
+@pytest.mark.parametrize("name", ["SRC/b.py", "src/A.py", "src/\uff41.py", "Src/a/b/c.py"])
+def test_a_new_name_that_looks_like_one_that_is_there_is_refused(root: Path, name: str) -> None:
+    if (root / "SRC").exists():
+        pytest.skip("this file system takes any case")
+    before = sorted(root.rglob("*"))
+    with pytest.raises(ToolError, match="take these names for one"):
+        Workspace(root).write(name, "x")
+    assert sorted(root.rglob("*")) == before
+
+
+def test_a_name_in_another_unicode_form_is_pointed_out(root: Path) -> None:
+    (root / "caf\u00e9.py").write_text("x = 1\n")
+    if (root / "cafe\u0301.py").exists():
+        pytest.skip("this file system takes any form")
+    with pytest.raises(ToolError, match="Did you mean caf\u00e9"):
+        Workspace(root).read("cafe\u0301.py")
+
+
+def test_two_hundred_megabytes_are_refused_unread(root: Path) -> None:
+    with (root / "huge").open("wb") as file:
+        file.truncate(200_000_000)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ToolError, match=r"200\.0 MB"):
+            Workspace(root).read("huge")
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@posix
+def test_a_folder_that_takes_no_new_file_keeps_the_old_one(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_ = os.open
+
+    def read_only(path: Any, flags: int, *arguments: Any, **options: Any) -> int:
+        if flags & os.O_CREAT:
+            raise PermissionError(13, "Permission denied", path)
+        return open_(path, flags, *arguments, **options)
+
+    monkeypatch.setattr(os, "open", read_only)
+    with pytest.raises(ToolError, match="Permission denied"):
+        Workspace(root).write("src/a.py", "a = 2\n")
+    assert (root / "src" / "a.py").read_text() == "a = 1\n"

@@ -10,6 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Self
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 HAS_FOLDER_HANDLES = os.open in os.supports_dir_fd
 
 
@@ -54,13 +59,25 @@ class Folder:
             os.close(handle)
 
     def read(self, name: str, limit: int) -> tuple[bytes, os.stat_result]:
-        """At most ``limit`` bytes of a regular file and its status; never blocks on a pipe."""
+        """A regular file and its status; never blocks on a pipe. Nothing of a file that is larger
+        than ``limit`` bytes is read, and at most as much of one that grows."""
         flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
         with os.fdopen(self._open(name, flags), "rb") as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise OSError(f"{name} is no regular file")
-            return file.read(limit), status
+            return file.read(limit) if status.st_size <= limit else b"", status
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes that ask for this lock out; they wait. Without folder handles, or
+        on a file system without locks, nothing is locked."""
+        if fcntl is None or self.handle is None:
+            yield
+            return
+        with contextlib.suppress(OSError):
+            fcntl.flock(self.handle, fcntl.LOCK_EX)
+        yield  # closing the handle unlocks it
 
     def status(self, name: str) -> os.stat_result | None:
         """What stands under ``name``, a link itself included; None for nothing."""

@@ -72,16 +72,13 @@ def not_found(file: Lines, lines: Sequence[str]) -> ToolError:
 def place_now(text: str, old: str | None) -> str:
     """The numbered lines of ``text`` around the place where ``old`` is, or comes nearest.
 
-    ``old`` of None: all lines, if there are few. "" where nothing can be shown.
+    Without such a place, all lines if there are few. "" where nothing can be shown.
     """
-    file = Lines.of(text)
+    file, lines = Lines.of(text), Lines.of(old or "").texts
+    at = text.find(old) if old else -1
+    nearest = len(Lines.of(text[:at]).texts) - 1 if at >= 0 else _nearest(file, lines)
     first, stop = 0, len(file.texts)
-    if old is not None:
-        lines = Lines.of(old).texts
-        at = text.find(old) if old else -1
-        nearest = len(Lines.of(text[:at]).texts) - 1 if at >= 0 else _nearest(file, lines)
-        if nearest is None:
-            return ""
+    if nearest is not None:
         first = max(0, nearest - _MARGIN_LINES)
         stop = min(stop, nearest + min(len(lines), _MAX_SHOWN_LINES) + _MARGIN_LINES)
     if stop - first > _MAX_SHOWN_LINES + 2 * _MARGIN_LINES:

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import threading
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -31,6 +32,7 @@ class TextStore:
         self._changes = changes
         self._digests: dict[Path, str] = {}
         self._locks: defaultdict[Path, threading.RLock] = defaultdict(threading.RLock)
+        self._held: set[Path] = set()
         self._guard = threading.Lock()
 
     def peek(self, root: Path, path: str) -> TextFile:
@@ -80,6 +82,8 @@ class TextStore:
         target = locate(self.root, path)
         with self.editing(path):
             before = self._bytes(self.root, target)
+            if before is None:
+                _refuse_look_alikes(self.root, target)
             like = None if before is None else decode(before, path)
             data = encode(text, like, path)
             if len(data) > self.max_file_bytes:
@@ -94,11 +98,18 @@ class TextStore:
 
     @contextlib.contextmanager
     def editing(self, path: str) -> Iterator[None]:
-        """Hold the lock of one file, so that edits of it run one after the other."""
+        """Hold the lock of one file, so that edits of it run one after the other, those of another
+        process that works here as well."""
         target = locate(self.root, path)
         with self._guard:
             lock = self._locks[target]
-        with lock:
+        with lock, contextlib.ExitStack() as held:
+            if target not in self._held and target.parent.is_dir():
+                with as_tool_error(path):
+                    folder = held.enter_context(Folder.open(self.root, target.parent))
+                    held.enter_context(folder.locked())
+                self._held.add(target)
+                held.callback(self._held.discard, target)
             yield
 
     def _put(self, target: Path, before: bytes | None, data: bytes) -> None:
@@ -141,7 +152,7 @@ class TextStore:
                     raw, status = folder.read(target.name, self.max_file_bytes + 1)
             except FileNotFoundError:
                 return None
-        if len(raw) > self.max_file_bytes:
+        if max(len(raw), status.st_size) > self.max_file_bytes:
             raise self._too_large(name, status.st_size)
         return raw
 
@@ -149,7 +160,7 @@ class TextStore:
         same: list[str] = []
         with contextlib.suppress(OSError):
             for found in target.parent.iterdir():
-                if found.name.casefold() == target.name.casefold() and is_inside(root, found):
+                if _looks(found.name) == _looks(target.name) and is_inside(root, found):
                     same.append(found.relative_to(root).as_posix())
         hint = f"Did you mean {same[0]}?" if same else "Find it with list_dir or grep."
         return ToolError(f"{path} does not exist.", next_step=hint)
@@ -180,6 +191,27 @@ def as_tool_error(name: str) -> Iterator[None]:
         raise ToolError(
             f"{name}: {error.strerror or error}.", next_step="The file was left as it was."
         ) from error
+
+
+def _refuse_look_alikes(root: Path, target: Path) -> None:
+    """Raise ToolError for a new name that many systems take for one that is there."""
+    new = target
+    while new.parent != root and not new.parent.exists():
+        new = new.parent
+    with contextlib.suppress(OSError):
+        for found in new.parent.iterdir():
+            if found.name != new.name and _looks(found.name) == _looks(new.name):
+                there = found.relative_to(root).as_posix()
+                raise ToolError(
+                    f"{new.relative_to(root).as_posix()} would stand beside {there}, and many"
+                    " systems take these names for one.",
+                    next_step=f"Use {there}, or another name.",
+                )
+
+
+def _looks(name: str) -> str:
+    """``name`` as systems see it that tell neither letter case nor Unicode forms apart."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
 
 
 def _writable(folder: Folder, target: Path) -> os.stat_result | None:
