@@ -15,15 +15,19 @@ from PIL import Image
 from grok_agent.errors import ToolError
 from grok_agent.vision.compare_groups import ComparedFace, FaceComparison, Likeness
 from grok_agent.vision.compare_seen import SeenPicture
+from grok_agent.vision.compare_style import measure_look
 from grok_agent.vision.decode import decode
 from grok_agent.vision.features import extract
 from grok_agent.vision.groups import ImageFeatures
-from grok_agent.vision.sheet_drawing import draw_arrow, draw_boxes, draw_face
-from grok_agent.vision.sheet_page import Card, Row, fragment, page
+from grok_agent.vision.sheet_drawing import draw_arrow, draw_face
+from grok_agent.vision.sheet_page import Card, Row, View, fragment, page
 from grok_agent.vision.sheet_rows import degrees, feature_rows
 
 SHOWN_PX = 640  # longest side of the copies in a sheet
 QUALITY = 82
+CLOSE_UP_BELOW, ROOM = 0.3, 1.6  # shares of the width; a close-up is so much larger than the face
+
+Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -81,19 +85,18 @@ def _measured_card(source: object) -> Card:
 
 def _features_card(name: str, image: Image.Image, features: ImageFeatures) -> Card:
     width, height = image.size
-    drawn = [draw_face(points, width) for points in features.faces.drawn]
-    if not drawn:
-        drawn = [draw_boxes([face.box for face in features.faces.faces], width, height)]
+    boxes = [face.box for face in features.faces.faces]
+    drawn = [draw_face(points) for points in features.faces.drawn]
     light = features.light_direction
     if light.azimuth_deg is not None and light.elevation_deg is not None:
-        boxes = [face.box for face in features.faces.faces]
         drawn.append(draw_arrow(light.azimuth_deg, light.elevation_deg, width, height, boxes[:1]))
+    largest = None
+    if boxes:
+        left, top, wide, high = boxes[0]
+        largest = (left * width, top * height, wide * width, high * height)
     return Card(
         name=name,
-        picture=_copy(image),
-        width=width,
-        height=height,
-        overlay="".join(drawn),
+        views=_views(image, "".join(drawn), largest),
         swatches=tuple(
             (one.hex, one.share, f"{one.name_en} {one.name_zh}") for one in features.palette.colours
         ),
@@ -129,12 +132,11 @@ def _seen_card(
     sentences: tuple[str, ...] = (),
     compared: ComparedFace | None = None,
 ) -> Card:
-    width, height = seen.picture.size
-    overlay = ""
+    overlay, box = "", None
     own = []
     if seen.face:
-        pose = seen.face.pose
-        overlay = draw_face(seen.face.landmarks.tolist(), width)
+        pose, box = seen.face.pose, seen.face.detection.box
+        overlay = draw_face(seen.face.landmarks.tolist())
         own.append(Row("face", "人脸宽度", f"{seen.face.detection.box[2]:.0f} px"))
         own.append(
             Row("yaw, pitch, roll", "偏航、俯仰、滚转", degrees(pose.yaw, pose.pitch, pose.roll))
@@ -143,10 +145,11 @@ def _seen_card(
         own.append(Row("not judged", "未判断", compared.unfit))
     return Card(
         name=seen.label,
-        picture=_copy(seen.picture),
-        width=width,
-        height=height,
-        overlay=overlay,
+        views=_views(seen.picture, overlay, box),
+        swatches=tuple(
+            (one.hex, one.share, f"{one.name.en} {one.name.zh}")
+            for one in measure_look(seen.picture).palette.colours
+        ),
         badge=badge,
         tone=tone,
         sentences=sentences,
@@ -167,6 +170,25 @@ def _likeness_rows(one: Likeness) -> list[Row]:
     rows.append(Row("palette ΔE00", "配色差 ΔE00", f"{one.style.palette:.1f}"))
     rows.append(Row("style", "风格", f"{one.style.words} / {one.style.words_zh}"))
     return rows
+
+
+def _views(image: Image.Image, overlay: str, face: Box | None) -> tuple[View, ...]:
+    """The whole picture, and a close-up of the same shape where the face is small in it."""
+    whole = View(_copy(image), (0, 0, *image.size), overlay)
+    if face is None or face[2] > CLOSE_UP_BELOW * image.width:
+        return (whole,)
+    left, top, wide, high = face
+    scale = min(1.0, max(ROOM * wide / image.width, ROOM * high / image.height))
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    corner = [
+        round(min(max(0.0, middle - length / 2), full - length))
+        for middle, length, full in zip(
+            (left + wide / 2, top + high / 2), size, image.size, strict=True
+        )
+    ]
+    box = (corner[0], corner[1], *size)
+    part = image.crop((box[0], box[1], box[0] + size[0], box[1] + size[1]))
+    return (whole, View(_copy(part), box, overlay))
 
 
 def _copy(image: Image.Image) -> str:

@@ -8,13 +8,10 @@ from grok_agent.vision.face_mesh import NAMED, NOSE_RIDGE, OUTLINES, POINTS
 Shares = tuple[float, float, float, float]
 
 
-def draw_face(points: Sequence[Sequence[float]], width: int) -> str:
-    """All landmarks as dots, the outlines as lines, the irises as rings.
-
-    ``points`` are the 478 landmarks in pixels; ``width`` is the picture's.
-    """
+def draw_face(points: Sequence[Sequence[float]]) -> str:
+    """All landmarks (478, in pixels) as dots, the outlines as lines, the irises as rings."""
     size = math.dist(points[NAMED["right_cheekbone"]][:2], points[NAMED["left_cheekbone"]][:2])
-    dot = max(size / 140, width / 1600)
+    dot = size / 120
     dots = "".join(
         f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{dot:.2f}"/>' for x, y, *_ in points[:POINTS]
     )
@@ -25,16 +22,6 @@ def draw_face(points: Sequence[Sequence[float]], width: int) -> str:
         f'<g class="dots">{dots}</g>'
         f'<g class="lines" stroke-width="{dot * 1.2:.2f}">{lines}{irises}</g>'
     )
-
-
-def draw_boxes(boxes: Iterable[Shares], width: int, height: int) -> str:
-    """Faces as rectangles, where their landmarks are not known."""
-    drawn = "".join(
-        f'<rect x="{left * width:.1f}" y="{top * height:.1f}" '
-        f'width="{wide * width:.1f}" height="{high * height:.1f}"/>'
-        for left, top, wide, high in boxes
-    )
-    return f'<g class="lines" stroke-width="{max(width, height) / 400:.2f}">{drawn}</g>'
 
 
 def draw_arrow(

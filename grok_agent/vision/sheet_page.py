@@ -12,11 +12,12 @@ STYLE = """
  background:var(--ground);font:14px/1.45 system-ui,"Noto Sans CJK SC","PingFang SC",
  "Microsoft YaHei",sans-serif;padding:20px}
 .gs h1{font-size:18px;margin:0 0 14px}
-.gs .cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(310px,1fr));gap:16px;
+.gs .cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(340px,1fr));gap:16px;
  align-items:start}
 .gs figure{margin:0;background:var(--paper);border:1px solid var(--line);border-radius:8px;
  overflow:hidden}
-.gs .view{position:relative;background:#e6e8ec}
+.gs .views{display:flex;gap:2px;background:#e6e8ec;align-items:flex-start}
+.gs .view{position:relative;flex:1;overflow:hidden}
 .gs .view img,.gs .view svg{display:block;width:100%;height:auto}
 .gs .view svg{position:absolute;inset:0;height:100%}
 .gs .dots{fill:#35f2c0;fill-opacity:.75}
@@ -53,18 +54,28 @@ class Row:
 
 
 @dataclass(frozen=True)
+class View:
+    """A picture or a part of it: a data URL, its box in the whole picture's pixels, and an overlay.
+
+    ``box`` is left, top, width, height. ``overlay`` is SVG in the whole picture's pixels, made by
+    this package from numbers only.
+    """
+
+    picture: str
+    box: tuple[int, int, int, int]
+    overlay: str = ""
+
+
+@dataclass(frozen=True)
 class Card:
     """One picture; every text is taken as text, whatever it contains.
 
-    ``picture`` is a data URL; ``overlay`` SVG in ``width`` x ``height`` pixels, made by this
-    package from numbers only; ``swatches`` are hex, share and name; ``tone`` colours the badge.
+    ``views`` are shown side by side; ``swatches`` are hex, share and name; ``tone`` colours the
+    badge.
     """
 
     name: str
-    picture: str
-    width: int
-    height: int
-    overlay: str = ""
+    views: tuple[View, ...]
     badge: str = ""
     tone: str = "plain"
     sentences: tuple[str, ...] = ()
@@ -94,11 +105,7 @@ def fragment(title: str, cards: Sequence[Card]) -> str:
 
 def _card(card: Card) -> str:
     name = escape(_visible(card.name))
-    overlay = (
-        f'<svg viewBox="0 0 {card.width} {card.height}" aria-hidden="true">{card.overlay}</svg>'
-        if card.overlay
-        else ""
-    )
+    views = "".join(_view(view, name) for view in card.views)
     badge = f'<span class="badge {escape(card.tone)}">{escape(card.badge)}</span>'
     sentences = "".join(f"<p>{escape(_visible(text))}</p>" for text in card.sentences)
     rows = "".join(
@@ -106,10 +113,17 @@ def _card(card: Card) -> str:
         for row in card.rows
     )
     return (
-        f'<figure><div class="view"><img src="{escape(card.picture)}" alt="{name}">{overlay}</div>'
+        f'<figure><div class="views">{views}</div>'
         f"{_palette(card.swatches)}<figcaption>{badge if card.badge else ''}"
         f'<span class="name">{name}</span>{sentences}<table>{rows}</table></figcaption></figure>'
     )
+
+
+def _view(view: View, name: str) -> str:
+    box = " ".join(map(str, view.box))
+    overlay = f'<svg viewBox="{box}" aria-hidden="true">{view.overlay}</svg>'
+    picture = f'<img src="{escape(view.picture)}" alt="{name}">'
+    return f'<div class="view">{picture}{overlay if view.overlay else ""}</div>'
 
 
 def _palette(swatches: Sequence[tuple[str, float, str]]) -> str:
