@@ -9,6 +9,7 @@ from langgraph.errors import GraphBubbleUp
 
 from grok_agent.graphs.side_by_side import touch_of
 from grok_agent.tools.edit_log import Edit, read_edits
+from grok_agent.tools.leftovers import remove_drafts
 from grok_agent.tools.originals import originals_of
 from grok_agent.tools.permission import EDITING_TOOLS, READING_TOOLS
 from grok_agent.tools.workspace import Workspace
@@ -23,8 +24,11 @@ EDIT_DONE = "This edit had taken place when the program was killed; it was not r
 
 def go_on(workspace: Workspace, folder: Path) -> None:
     """Let ``workspace`` know what the run in ``folder`` had read and changed, before it goes on in
-    another process than began it."""
-    workspace.recall(WorkLog(folder).seen, originals_of(folder))
+    another process than began it, and clear away what a killed edit left. Raises OSError."""
+    log = WorkLog(folder)
+    workspace.recall(log.seen, originals_of(folder))
+    if log.has_unfinished:
+        remove_drafts(workspace.root, log.began_at)
 
 
 class Once:
@@ -62,7 +66,7 @@ class Once:
         known: AIMessage | None = self._log.finished(self._task, self._answer)
         if known is None:
             known = ask()
-            self._log.finish(self._task, self._answer, known, {})
+            self._log.finish(self._task, self._answer, known)
         return known
 
     def has_result(self, call: ToolCall) -> bool:
@@ -87,7 +91,7 @@ class Once:
             message = self._settled(call) or self._begin(call, run)
         else:
             message = self._begin(call, run)
-        self._log.finish(self._task, _id(call), message, self._seen(), durable=not reads)
+        self._log.finish(self._task, _id(call), message, self._seen, durable=not reads)
         return message
 
     def _begin(self, call: ToolCall, run: Callable[[], ToolMessage]) -> ToolMessage:

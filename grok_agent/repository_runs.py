@@ -188,7 +188,7 @@ def _to_go_on(graph: Graph, started: Started, was_swept: bool) -> Given:
     """What takes the graph up where it stopped; its state is made ready for that."""
     config = _config(started.run)
     snapshot = graph.get_state(config)
-    if not snapshot.values:  # it was killed before its first step had ended
+    if "run_id" not in snapshot.values:  # it was killed before its first step had ended
         return {"task": started.task}
     _require_known(snapshot, started.run)
     if snapshot.next:

@@ -5,6 +5,8 @@ answer when it arrives, and of each tool call that it has begun and what came ba
 """
 
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,10 @@ from grok_agent.large_texts import put_aside, put_back
 
 FILE_NAME = "work.bin"
 VERSION = 1
+
+
+Seen = Callable[[], dict[str, str]]
+"""Digests of the files that the model knows, by path."""
 
 
 class WorkLog:
@@ -38,13 +44,14 @@ class WorkLog:
         self.seen: dict[str, str] = {}
         """Digests of the files that the model has read, by path relative to the root."""
         self._lock = threading.Lock()
+        self._began_at = time.time()
         self._load()
 
     def begin(self, task: str, name: str) -> None:
         """Something that cannot be taken back begins; on return the machine may lose power."""
         with self._lock:
             self._begun.add((task, name))
-            self._append({"at": (task, name), "begun": True})
+            self._append({"at": (task, name), "begun": True, "since": self._began_at})
 
     def withdraw(self, task: str, name: str) -> None:
         """What was begun had no effect after all."""
@@ -56,19 +63,36 @@ class WorkLog:
         """Whether it was begun, here or by a process that is gone."""
         return (task, name) in self._begun
 
+    @property
+    def has_unfinished(self) -> bool:
+        """Whether something was begun whose end is not known."""
+        return not self._begun <= self._done.keys()
+
+    @property
+    def began_at(self) -> float:
+        """When the record was begun, in seconds of the epoch; now, where there is none."""
+        return self._began_at
+
     def finish(
-        self, task: str, name: str, result: Any, seen: dict[str, str], *, durable: bool = True
+        self, task: str, name: str, result: Any, seen: Seen = dict, *, durable: bool = True
     ) -> None:
-        """Keep a result, and which files are known to the model by now."""
+        """Keep a result, and which files are known to the model by now.
+
+        ``seen`` is asked for them while no other result is kept, so that the newest is kept last.
+        """
         with self._lock:
             self._done[task, name] = result
-            new = {path: digest for path, digest in seen.items() if self.seen.get(path) != digest}
+            new = {path: digest for path, digest in seen().items() if self.seen.get(path) != digest}
             self.seen |= new
             self._append({"at": (task, name), "done": result, "seen": new}, durable=durable)
 
     def finished(self, task: str, name: str) -> Any | None:
         """The result, or None where there is none."""
         return self._done.get((task, name))
+
+    def count(self, beginning: str) -> int:
+        """How many results there are whose name begins so."""
+        return sum(name.startswith(beginning) for _, name in self._done)
 
     def _append(self, record: dict[str, Any], *, durable: bool = True) -> None:
         try:
@@ -87,6 +111,7 @@ class WorkLog:
                 record = put_back(self._serde.loads_typed(("msgpack", payload)), self._blobs)
             except KeyError:
                 continue  # a text is lost: that piece of work is done again
+            self._began_at = min(self._began_at, record.get("since", self._began_at))
             task, name = record["at"]
             if "done" in record:
                 self._done[task, name] = record["done"]
