@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from grok_agent.errors import GrokAgentError
-from grok_agent.gateway.fields import mapping_of, mappings_of, text_of
+from grok_agent.gateway.fields import mapping_of, text_of
 from grok_agent.gateway.ladder import Reencode, is_picture
 from grok_agent.gateway.outgoing import advise
 from grok_agent.profile import ImageLimits
@@ -27,7 +27,7 @@ def fit_pictures(
 
 def _fitted(message: dict[str, Any], reencode: Reencode, limits: ImageLimits) -> dict[str, Any]:
     content = mapping_of(message).get("content")
-    if not any(map(is_picture, mappings_of(content))):
+    if not isinstance(content, list) or not any(map(is_picture, content)):
         return message
     from_tool = message.get("role") == "tool"
     return {**message, "content": [_part(each, reencode, limits, from_tool) for each in content]}
