@@ -142,7 +142,7 @@ class _Explorer:
     def find_out(self, asked: ExploreArguments) -> Explored:
         work = ExploreWork(self._workspace, asked.paths)
         budget = Budget(max_usd=None, max_steps=MAX_REQUESTS, max_input_tokens=MAX_INPUT_TOKENS)
-        loop = Loop(self._model, work, budget, _Named(self._share.record, self._agent), HISTORY)
+        loop = Loop(self._model, work, budget, _Named(self._share, self._agent), HISTORY)
         state = self._run(loop, asked.question)
         answer, stop = last_words(state), state["stop"]
         assert stop  # the loop ends with it
@@ -189,15 +189,18 @@ class _Explorer:
 class _Named(Recorder):
     """Passes on the events of a sub-agent under its name, without those of a whole run."""
 
-    def __init__(self, recorder: Recorder | None, agent: str) -> None:
+    def __init__(self, share: Share, agent: str) -> None:
         super().__init__(None)
-        self._recorder = recorder
+        self._share = share
         self._agent = agent
 
     def send(self, run_id: str, event: str, unless: str = "", /, **fields: Any) -> None:
         """Hand the event to the run's recorder, if there is one."""
-        if self._recorder and event not in ("start", "survey", "end"):
-            self._recorder.send(run_id, event, unless, agent=self._agent, **fields)
+        if self._share.record is None or event in ("start", "survey", "end"):
+            return
+        if event == "model":  # the sum is the run's
+            fields["total_usd"] = self._share.usd_with(self._agent, fields["total_usd"])
+        self._share.record.send(run_id, event, unless, agent=self._agent, **fields)
 
 
 def _config(share: Share) -> RunnableConfig:

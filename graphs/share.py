@@ -76,6 +76,13 @@ class Share:
         with self._lock:
             self._agents[agent] = used
 
+    def usd_with(self, agent: str, usd: float | None) -> float | None:
+        """What the run has cost when ``agent`` has cost ``usd``; None when that is not known."""
+        with self._lock:
+            others = [used for name, used in self._agents.items() if name != agent]
+        known = sum(others, Spent.of(self._state)).cost.usd
+        return None if known is None or usd is None else known + usd
+
     def over(self, profile: Profile, ratio: Ratio) -> Stop | None:
         """The limit of the run that forbids any further request, or None."""
         if self._is_cut:

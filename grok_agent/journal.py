@@ -26,7 +26,7 @@ notice    text: something the reader should know; the run goes on
 end       outcome: :meth:`grok_agent.graphs.state.Outcome.to_dict`
 ========= ==========================================================================================
 
-Events of a sub-agent carry its name in ``agent``; their steps and sums are its own.
+Events of a sub-agent carry its name in ``agent``, and count its own steps.
 
 A run that dies of an exception has a last ``notice`` and no ``end``. Keys that the gateway accepts
 never appear: they are replaced before an event leaves the graph.

@@ -85,6 +85,9 @@ def test_finds_out_and_quotes_the_lines(repo: Path, tmp_path_factory: Any) -> No
     assert sum(event["cost"]["usd"] for event in events if event["event"] == "model") == (
         pytest.approx(outcome.cost.usd)
     )
+    totals = [event["total_usd"] for event in events if event["event"] == "model"]
+    assert totals == sorted(totals)
+    assert totals[-1] == pytest.approx(outcome.cost.usd)
     assert [event["event"] for event in events].count("start") == 1
     assert [event["event"] for event in read_journal(runs / "thread-1")] == [
         event["event"] for event in events
