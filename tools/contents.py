@@ -32,7 +32,10 @@ class Contents:
         draft = self.folder / f"{secrets.token_hex(8)}.tmp"
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
-            with os.fdopen(descriptor, "wb") as file, zipfile.ZipFile(file, "w") as archive:
+            with (
+                os.fdopen(descriptor, "wb") as file,
+                zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+            ):
                 for digest, content in contents.items():
                     archive.writestr(digest, content)
             draft.rename(draft.with_suffix(".zip"))
