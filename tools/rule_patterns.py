@@ -48,7 +48,7 @@ def may_fit_path(pattern: str, path: str) -> bool:
         return True
     text = _loose(_folded(path))
     pieces = _path_pieces(_folded(pattern))
-    ends = ([], ["/", _ANY])
+    ends: Sequence[list[str]] = ([], ["/", _ANY])
     starts: Sequence[list[str]] = ([],) if _is_anchored(pattern) else ([], [_ANY, "/"])
     return any(_meet([*start, *pieces, *end], text) for start in starts for end in ends)
 
