@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.language_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, ToolMessage
@@ -13,6 +13,7 @@ from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, ToolMes
 from grok_agent import Budget, Outcome, Workspace, offline_model
 from grok_agent.graphs import repository_agent
 from grok_agent.graphs.answers import MAX_ARGUMENT_BYTES
+from grok_agent.graphs.progress import Seen, advanced
 from grok_agent.graphs.repetition import repeated_end
 from grok_agent.offline.gateway import OfflineGateway
 from grok_agent.offline.wire import ChatRequest, ToolCall, Turn
@@ -254,3 +255,35 @@ def test_tokens_of_the_whole_run_end_it(workspace: Workspace) -> None:
     assert (outcome.status, outcome.limit) == ("over_budget", "total_tokens")
     assert "--max-total-tokens" in outcome.reason
     assert 20_000 <= used < 30_000
+
+
+# What is remembered
+
+STEPS = st.lists(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["grep", "write", "run_terminal_command"]),
+            st.text(max_size=5),
+            st.text(max_size=20),
+            st.booleans(),
+        ),
+        max_size=4,
+    ),
+    max_size=40,
+)
+
+
+@given(STEPS, st.lists(st.dictionaries(st.text(max_size=4), st.text(max_size=2)), min_size=40))
+@settings(max_examples=40)
+def test_what_is_remembered_stays_small_and_plain(steps: Any, files: Any) -> None:
+    progress: dict[str, Any] = {}
+    texts: dict[str, str] = {}
+    for step, edited in zip(steps, files, strict=False):
+        seen = [
+            Seen({"name": name, "args": {"path": path}, "id": "1"}, text, is_error)
+            for name, path, text, is_error in step
+        ]
+        before = {path: texts.get(path, "") for path in edited}
+        texts |= edited
+        progress = advanced(progress, seen, before, edited)
+    assert len(json.dumps(progress)) < 12_000
