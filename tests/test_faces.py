@@ -1,8 +1,11 @@
 """Faces: found where they are, measured the same from every side, and nobody's gender guessed."""
 
+import importlib.machinery
 import importlib.util
 import json
 import shutil
+import sys
+import types
 from pathlib import Path
 
 import numpy as np
@@ -254,6 +257,19 @@ def test_without_the_extra_the_group_says_what_to_install(monkeypatch: pytest.Mo
     assert not group.available
     assert "grok-agent[face]" in group.reason
     assert not extract(PORTRAIT).faces.available
+
+
+def test_an_opencv_that_cannot_be_used_costs_only_the_faces(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    old = types.ModuleType("cv2")
+    old.__version__ = "4.14.0"  # type: ignore[attr-defined]
+    old.__spec__ = importlib.machinery.ModuleSpec("cv2", None)
+    monkeypatch.setitem(sys.modules, "cv2", old)
+    features = extract(PORTRAIT)
+    assert "4.14.0 is too old" in features.faces.reason
+    assert "pip install" in features.faces.reason
+    assert features.palette.available
 
 
 @pytest.mark.parametrize("damage", ["changed", "missing"])

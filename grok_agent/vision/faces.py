@@ -5,6 +5,7 @@ from dataclasses import asdict
 import numpy as np
 from PIL import Image
 
+from grok_agent.errors import ToolError
 from grok_agent.vision.colour import Floats
 from grok_agent.vision.face_detect import Detection, detect_faces
 from grok_agent.vision.face_groups import (
@@ -74,15 +75,18 @@ CHINESE = {
 def measure_faces(picture: Image.Image, *, all_landmarks: bool = False) -> FacesGroup:
     """The faces in an upright sRGB picture (mode RGB), the MOST_FACES largest of them measured.
 
-    Without the extra ``[face]`` the group is not available, and says what to install. Equal
-    pictures give equal figures. ``all_landmarks`` adds the 478 points of each face. Raises
-    ToolError where a model file is missing or is not the one that was tested.
+    Without the extra ``[face]``, or with one that cannot be used, the group is not available, and
+    says what to install. Equal pictures give equal figures. ``all_landmarks`` adds the 478 points
+    of each face.
     """
     if not is_installed():
         return FacesGroup(available=False, reason=NOT_INSTALLED)
-    found = detect_faces(picture)
-    measured = found[:MOST_FACES]
-    landmarks = [find_landmarks(picture, face) for face in measured]
+    try:
+        found = detect_faces(picture)
+        measured = found[:MOST_FACES]
+        landmarks = [find_landmarks(picture, face) for face in measured]
+    except ToolError as error:  # an old or broken OpenCV must not cost the other groups
+        return FacesGroup(available=False, reason=str(error))
     faces = [
         _face(picture, face, points, all_landmarks=all_landmarks)
         for face, points in zip(measured, landmarks, strict=True)
