@@ -109,6 +109,29 @@ def test_a_folder_of_a_repository_is_worked_in(repo: Path, tmp_path: Path) -> No
     assert git(repo, "log", "-1", "--format=%s", "grok-agent/x") == "done"
 
 
+def test_a_run_that_was_stopped_goes_on_there(repo: Path, empty_environment: Path) -> None:
+    stopped = refactor(repo, "--max-steps", "2")
+    assert stopped.exit_code == 5, stopped.output
+    (kept,) = (path for path in (empty_environment / "worktrees").iterdir() if path.is_dir())
+    assert str(kept) in stopped.output
+    done = CliRunner().invoke(app, ["resume", kept.name, "--max-steps", "50"])
+    assert done.exit_code == 0, done.output
+    assert git(repo, "show", f"grok-agent/{kept.name}:a.py") == SOURCE.replace("foo", "bar").strip()
+    assert list((empty_environment / "worktrees").iterdir()) == []
+
+
+def test_a_second_commit_stands_on_the_first(repo: Path, tmp_path: Path) -> None:
+    first = Worktree.open(repo, tmp_path / "tree", "x")
+    (first.root / "a.py").write_text("a = 2\n")
+    first.leave("first", keep=True)
+    again = Worktree.reopen(tmp_path / "tree")
+    assert again is not None
+    (again.root / "b.py").write_text("b = 2\n")
+    assert again.leave("second", keep=False).files == 2
+    assert git(repo, "log", "--format=%s", "grok-agent/x").split() == ["second", "first", "1"]
+    assert Worktree.reopen(tmp_path / "tree") is None
+
+
 def test_an_identity_is_not_needed(
     repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

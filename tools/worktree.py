@@ -1,5 +1,6 @@
 """A second working tree of a git repository, in which a run works and leaves a branch."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -75,7 +76,28 @@ class Worktree:
                 f"{repo} is not under version control.",
                 next_step="Work without --worktree, or name the repository's own folder.",
             )
+        facts = {"repository": top, "root": root, "base": base, "git_dir": git_dir}
+        note = {"branch": branch, "carried": tree.carried} | {k: str(v) for k, v in facts.items()}
+        _note_of(folder).write_text(json.dumps(note), encoding="ascii")
         return tree
+
+    @classmethod
+    def reopen(cls, folder: Path) -> "Worktree | None":
+        """The one that an earlier process made in ``folder`` and kept; None when there is none."""
+        try:
+            note = json.loads(_note_of(folder).read_bytes())
+        except FileNotFoundError:
+            return None
+        return cls(
+            repository=Path(note["repository"]),
+            top=folder,
+            root=Path(note["root"]),
+            branch=note["branch"],
+            base=note["base"],
+            git_dir=Path(note["git_dir"]),
+            carried=note["carried"],
+            left_out=(),
+        )
 
     def leave(self, message: str, *, keep: bool) -> Left:
         """Commit what was changed to the branch, and remove the working tree unless ``keep``.
@@ -87,23 +109,29 @@ class Worktree:
         own = {"GIT_DIR": str(self.git_dir), "GIT_WORK_TREE": str(self.top)}
         _git(self.top, "add", "-A", environment=own)
         tree = _git(self.top, "write-tree", environment=own)
-        if tree == _git(self.repository, "rev-parse", f"{self.base}^{{tree}}"):
-            if not keep:
-                self.remove(with_branch=True)
-            return Left(self.branch, self.base, "", 0, self.top if keep else None)
-        names = _git(self.repository, "diff", "--name-only", "-z", self.base, tree)
-        commit = _commit(self.repository, tree, self.base, message)
-        _git(self.repository, "update-ref", f"refs/heads/{self.branch}", commit, self.base)
+        tip = _git(self.repository, "rev-parse", f"refs/heads/{self.branch}")
+        if tree != _git(self.repository, "rev-parse", f"{tip}^{{tree}}"):
+            commit = _commit(self.repository, tree, tip, message)
+            _git(self.repository, "update-ref", f"refs/heads/{self.branch}", commit, tip)
+            tip = commit
+        names = _git(self.repository, "diff", "--name-only", "-z", self.base, tip)
         if not keep:
-            self.remove(with_branch=False)
-        files = names.count("\0")
-        return Left(self.branch, self.base, commit, files, self.top if keep else None)
+            self.remove(with_branch=tip == self.base)
+        commit = tip if tip != self.base else ""
+        folder = self.top if keep else None
+        return Left(self.branch, self.base, commit, names.count("\0"), folder)
 
     def remove(self, *, with_branch: bool) -> None:
         """Remove the working tree, with all that is in it, and the branch if asked for."""
         _git(self.repository, "worktree", "remove", "--force", str(self.top))
+        _note_of(self.top).unlink(missing_ok=True)
         if with_branch:
             _git(self.repository, "branch", "-q", "-D", self.branch)
+
+
+def _note_of(folder: Path) -> Path:
+    """Where it is written what a working tree belongs to: beside it, out of its commands' reach."""
+    return folder.with_name(f"{folder.name}.json")
 
 
 def _require_usable(top: Path, folder: Path) -> None:

@@ -20,6 +20,7 @@ from grok_agent.commands.options import (
     connect,
     settings_of,
 )
+from grok_agent.commands.worktree import going_on_in
 
 if TYPE_CHECKING:
     from grok_agent.started import Started
@@ -83,13 +84,14 @@ def resume(
         limits = {"max_usd": max_usd, "max_steps": max_steps, "max_seconds": max_seconds}
         started = _as_given(_find(run), check, permission, offline)
         settings = _settings(started, limits, base_url, model)
-        resume_run(
-            started.with_limits(settings),
-            lambda: connect(settings, started.offline),
-            settings,
-            as_json=as_json,
-            as_jsonl=as_jsonl,
-        )
+        with going_on_in(settings.state_dir, started.run, started.task):
+            resume_run(
+                started.with_limits(settings),
+                lambda: connect(settings, started.offline),
+                settings,
+                as_json=as_json,
+                as_jsonl=as_jsonl,
+            )
 
 
 def fork(

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -43,9 +43,26 @@ def working_in(
     run_id = new_run_id()
     tree = Worktree.open(repo, state_dir / FOLDER / run_id, run_id)
     _say(_begun(tree))
+    with _left_in_the_end(tree, task):
+        yield tree.root, run_id
+
+
+@contextmanager
+def going_on_in(state_dir: Path, run: str, task: str) -> Iterator[None]:
+    """Commit at the end what is done inside, if ``run`` has a working tree that was kept."""
+    from grok_agent.journal import run_folder
+    from grok_agent.tools.worktree import Worktree
+
+    tree = Worktree.reopen(run_folder(state_dir / FOLDER, run))
+    with _left_in_the_end(tree, task) if tree else nullcontext():
+        yield
+
+
+@contextmanager
+def _left_in_the_end(tree: "Worktree", task: str) -> Iterator[None]:
     is_done = False
     try:
-        yield tree.root, run_id
+        yield
         is_done = True
     finally:
         subject = " ".join(task.split())[:MAX_SUBJECT_CHARS]
