@@ -144,6 +144,12 @@ class Recorder:
         """The check command was run."""
         self.send(state["run_id"], "check", **asdict(check), seconds=round(seconds, 3))
 
+    def left(self, state: LoopState, tokens: int) -> None:
+        """Old turns left the request, which now has ``tokens``."""
+        before = state["context_tokens"]
+        facts = {"step": state["steps"], "tokens_before": before, "tokens": tokens}
+        self.send(state["run_id"], "history", "step", **facts)
+
     def notice(self, state: LoopState, text: str) -> None:
         """Something that the reader should know; the run goes on."""
         self.send(state.get("run_id", ""), "notice", text=text)

@@ -82,8 +82,8 @@ class Window:
         messages, start = state["messages"], state["turns_from"]
         recent = self._limits.recent_tokens if recent is None else recent
         first = recent_turns(messages, kept["first"], recent)
-        if first == kept["first"]:
-            return {"history": kept}
+        if first == kept["first"]:  # the gateway's count may be of what is not sent again
+            return self._measured(state, kept)
         gathered_to = gathered_until(
             messages, kept["gathered_to"], first, self._limits.ledger_tokens, self._ledger
         )

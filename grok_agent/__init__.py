@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from grok_agent.chat_model import ChatGrokBuild
+    from grok_agent.context.history import HistoryLimits
     from grok_agent.errors import GatewayError, GrokAgentError, SettingsError, ToolError
     from grok_agent.graphs.prompt import prompt_agent
     from grok_agent.graphs.repository import repository_agent
@@ -26,6 +27,7 @@ _HOME = {
     "ChatGrokBuild": "grok_agent.chat_model",
     "GatewayError": "grok_agent.errors",
     "GrokAgentError": "grok_agent.errors",
+    "HistoryLimits": "grok_agent.context.history",
     "Outcome": "grok_agent.graphs.state",
     "PromptLibrary": "grok_agent.library",
     "PromptSpec": "grok_agent.prompts.schema",
@@ -45,6 +47,7 @@ __all__ = [
     "ChatGrokBuild",
     "GatewayError",
     "GrokAgentError",
+    "HistoryLimits",
     "Outcome",
     "PromptLibrary",
     "PromptSpec",

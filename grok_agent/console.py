@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from grok_agent.plan_view import PlanView
 from grok_agent.profile import OFFLINE_MODEL
+from grok_agent.running_bill import RunningBill, cached_share
 from grok_agent.typed_lines import TypedLines
 
 if TYPE_CHECKING:  # rich takes as long to load as a whole repository to pack
@@ -79,6 +80,7 @@ class Lines:
         self._allow_all = False
         self._told_offline = False
         self._plan = PlanView()
+        self._bill = RunningBill()
         self._typed = TypedLines(say) if say else None
 
     def __enter__(self) -> Self:
@@ -102,10 +104,11 @@ class Lines:
         if event.get("model") == OFFLINE_MODEL and not self._told_offline:
             self._told_offline = True
             self._console.print(OFFLINE_NOTE, style="yellow")
+        self._bill.add(event)
         for line in self._lines(event):
             self._console.print(printable(line), markup=False, style=_style(event))
         if self._status:
-            self._status.update(_waiting_for(event))
+            self._status.update("; ".join(filter(None, [_waiting_for(event), str(self._bill)])))
 
     def ask_leave(self, question: Mapping[str, Any]) -> dict[str, Any]:
         """Show each call and ask; ``l`` allows also what is like it, ``a`` everything that is
@@ -124,8 +127,10 @@ class Lines:
     def _lines(self, event: Mapping[str, Any]) -> list[str]:
         if event["event"] == "tool" and event["tool"] == "todo_write" and event["ok"]:
             return self._plan.news(event["result"])
-        line = line_of(event)
-        return [line] if line else []
+        lines = [line_of(event)]
+        if event["event"] == "model" and not self._status and self._bill.is_due:
+            lines.append(f"  so far {self._bill}")
+        return [line for line in lines if line]
 
     def _answer(self, call: Mapping[str, Any]) -> bool | str:
         likes = ", ".join(call.get("likes", ()))
@@ -189,6 +194,9 @@ def _line_of(event: Mapping[str, Any]) -> str:
             return f"  surveyed ({event['tokens']:,} tokens in the first request)"
         case "model" if event["tool_calls"] and event["text"]:
             return f"  {_first_line(event['text'])}"
+        case "history":
+            sizes = f"{event['tokens_before']:,} -> {event['tokens']:,} tokens"
+            return f"  tidied {sizes}: old results left the request"
         case "tool":
             mark = "denied" if event["denied"] else "ok" if event["ok"] else "error"
             return f"  {mark:6} {_call(event)} -> {_result(event)}"
@@ -313,9 +321,10 @@ def _print_ending(outcome: "Outcome", places: Mapping[str, object]) -> None:
     end.print(printable(f"{outcome.status}{reason}"), style=style, markup=False)
     usage = outcome.usage
     served = f"; model {printable(outcome.model)}" if outcome.model else ""
+    share = cached_share(usage.cached_tokens, usage.input_tokens)
     end.print(
         f"requests: {outcome.steps}; tokens: {usage.input_tokens:,} in ({usage.cached_tokens:,}"
-        f" cached), {usage.output_tokens:,} out; {outcome.seconds:.1f} s{served}",
+        f" cached, {share}), {usage.output_tokens:,} out; {outcome.seconds:.1f} s{served}",
         markup=False,
     )
     end.print(cost_in_words(outcome.cost), markup=False)

@@ -21,6 +21,8 @@ plan      of a sweep: mode, width, lead_tokens, shards (files, tokens), left_out
 shard     number and of (from 1), level 0, ok, reason, findings, dropped (without a line to quote),
           kept (answered by an earlier run), usd, seconds
 join      as shard, of results that were joined; level counts from 1
+history   step (requests made so far), tokens_before, tokens: old turns left the request, in which
+          the record of their calls stands for them
 steer     said: a list of what a person said to the run; the model reads it with the next request
 notice    text: something the reader should know; the run goes on
 end       outcome: :meth:`grok_agent.graphs.state.Outcome.to_dict`
