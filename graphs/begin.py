@@ -43,6 +43,7 @@ def begin(state: LoopState, config: RunnableConfig) -> tuple[HumanMessage, LoopS
         todos=[],
         denied="",
         check=None,
+        verification={},
         stop=None,
         outcome={},
     )

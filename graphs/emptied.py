@@ -56,8 +56,8 @@ def _called(trees: Iterable[ast.Module]) -> dict[str, int]:
     for tree in trees:
         for node in ast.walk(tree):
             if isinstance(node, ast.Call):
-                name = getattr(node.func, "id", None) or getattr(node.func, "attr", "")
-                calls[name] = calls.get(name, 0) + 1
+                name = getattr(node.func, "id", "") or getattr(node.func, "attr", "")
+                calls[str(name)] = calls.get(str(name), 0) + 1
     return calls
 
 

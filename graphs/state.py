@@ -67,9 +67,12 @@ class Outcome:
     ``error_kind`` which error class; ``summary`` is the model's last words; ``seconds`` counts
     work, ``steps`` requests. ``model`` is the name that the gateway served. ``prompt`` is the dump
     of a :class:`PromptSpec`, ``prompt_id`` its number in the library, ``variants`` holds further
-    prompts of the same request. ``findings`` (file, line from 1, quote, severity, what) and
-    ``left_out`` (path, reason) come from a sweep. ``plan`` is the model's own list of what was to
-    do (id, content, status).
+    prompts of the same request. ``findings`` (file, line from 1, quote, severity, what) come
+    from a review, ``left_out`` (path, reason) from a sweep. ``verification`` is what was found out
+    beside the check: ``check_before`` (exit code) and ``public_api`` (lines) of a refactoring;
+    ``new_tests``, ``passed``, ``broken_on_purpose``, ``coverage`` (percent before and after) and
+    ``not_tried`` of tests; ``ran`` (commands) of a script. ``plan`` is the model's own list of what
+    was to do (id, content, status).
     """
 
     status: Status
