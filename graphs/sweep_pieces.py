@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from langchain_core.messages import AIMessage, AnyMessage
 from langchain_core.runnables import RunnableConfig
@@ -92,9 +93,14 @@ class Reader:
         return replace(
             piece,
             text="\n".join(text.strip() for text in texts if text.strip()),
-            findings=[finding.model_dump() for finding in checked.findings],
+            findings=[self._without_secrets(finding) for finding in checked.findings],
             dropped=dropped + checked.dropped,
         )
+
+    def _without_secrets(self, finding: Finding) -> dict[str, Any]:
+        """The finding as it is kept and told."""
+        quote = self.asker.secrets.hide(finding.quote)
+        return finding.model_copy(update={"quote": quote}).model_dump()
 
     def _with_secrets(self, finding: Finding) -> Finding:
         """The finding as its file has it: what was hidden from the model is in its quote again."""

@@ -104,6 +104,7 @@ def _prepared(
     lead = _lead(workspace.root, most // 10)
     # A question may be answered before the budget for all shards is spent.
     first = rank_files(workspace.root, str(said[-1].text), FIRST) if frame.job == "ask" else ()
-    plan = plan_shards(workspace.root, max_tokens=most, lead=lead, first=first)
+    may_read = workspace.may_show if workspace.leaves.rules.limit_reading else None
+    plan = plan_shards(workspace.root, max_tokens=most, lead=lead, first=first, may_read=may_read)
     room = most - plan.lead_tokens
     return Prepared(frame, plan, room, cap_of(room), frame.prefix + plan.lead_tokens)

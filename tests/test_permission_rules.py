@@ -9,8 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from grok_agent import Workspace, repository_tools
+from grok_agent import Workspace, offline_model, repository_tools
 from grok_agent.errors import PermissionDeniedError, SettingsError
+from grok_agent.graphs import sweep_agent
+from grok_agent.offline.gateway import OfflineGateway
+from grok_agent.offline.wire import ChatRequest, Turn
 from grok_agent.tools.permission import Decision, Mode
 from grok_agent.tools.rules import Rule, Rules
 
@@ -262,6 +265,23 @@ def test_a_denied_path_is_closed_to_every_tool_and_in_every_mode(root: Path) -> 
     ):
         assert workspace.decide("run_terminal_command", {"command": command}).verdict == "deny"
     assert workspace.decide("run_terminal_command", {"command": "cat n*"}).verdict == "ask"
+
+
+def test_a_sweep_leaves_out_what_may_not_be_read(root: Path) -> None:
+    (root / "notes.txt").write_text("hidden words\n" * 20)
+    (root / "app.py").write_text("a = 1\n")
+    sent: list[str] = []
+
+    def planner(request: ChatRequest) -> Turn:
+        sent.append(str(request.messages))
+        return Turn(content="Nothing.")
+
+    workspace = Workspace(root, permission="plan", rules=Rules.of(deny=["read_file(notes*)"]))
+    model = offline_model(OfflineGateway(planner=planner))
+    outcome = sweep_agent(model, workspace).invoke({"task": "review"})["outcome"]
+    assert {"path": "notes.txt", "reason": "needs leave"} in outcome["left_out"]
+    assert sent
+    assert not any("hidden words" in text for text in sent)
 
 
 def test_a_tool_can_be_denied_as_a_whole(root: Path) -> None:

@@ -132,6 +132,11 @@ class Rules:
         """Whether some rule denies or asks for commands or files, but not for all of them."""
         return any(rule.effect != "allow" and rule.pattern is not None for rule in self.rules)
 
+    @property
+    def limit_reading(self) -> bool:
+        """Whether some rule denies or asks for reading some files."""
+        return any(rule.effect != "allow" and rule.file_use == "reads" for rule in self.rules)
+
     def on_tool(self, tool: str) -> Ruling:
         """What the rules say of a tool, whatever it is called with."""
         return self._strictest(

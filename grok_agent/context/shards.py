@@ -6,7 +6,7 @@ is cut, at its definitions; its parts are marked as such, and each of its lines 
 
 import sys
 from bisect import bisect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -88,13 +88,19 @@ class ShardPlan:
 
 
 def plan_shards(
-    repo_dir: Path | str, *, max_tokens: int, lead: str = "", first: Sequence[str] = ()
+    repo_dir: Path | str,
+    *,
+    max_tokens: int,
+    lead: str = "",
+    first: Sequence[str] = (),
+    may_read: Callable[[str], bool] | None = None,
 ) -> ShardPlan:
     """Shards of the repository in ``repo_dir``, files that import each other together.
 
     A shard's text with ``lead`` has at most ``max_tokens`` by our count. Shards that hold the
-    paths of ``first`` come first, in that order, then those with most source. Raises SettingsError
-    when ``max_tokens`` leaves no room beside the lead; the caller mends it.
+    paths of ``first`` come first, in that order, then those with most source. Files that
+    ``may_read``, if given, is false of are left out. Raises SettingsError when ``max_tokens``
+    leaves no room beside the lead; the caller mends it.
     """
     lead_tokens = count(lead)
     room = max_tokens - lead_tokens
@@ -106,6 +112,10 @@ def plan_shards(
     root = Path(repo_dir).resolve()
     left_out: list[LeftOut] = []
     kept = [file for file in snapshot(root) if _is_read(file, left_out)]
+    if may_read:
+        closed = {file.path for file in kept if not may_read(file.path)}
+        left_out += [LeftOut(path, "needs leave") for path in closed]
+        kept = [file for file in kept if file.path not in closed]
     parts = PartSizes(root, room).parts(kept, left_out)
     shards = _shards(parts, _links(root, kept, parts), room)
     order = {path: number for number, path in enumerate(first)}
