@@ -29,7 +29,10 @@ def register(app: typer.Typer) -> None:
 def undo(
     run: Annotated[
         str | None,
-        typer.Argument(help="Id of the run. Default: the newest that changed this repository."),
+        typer.Argument(
+            help="Id of the run or of an undo, a beginning of a run's, or last. Default: the newest"
+            " run that changed this repository."
+        ),
     ] = None,
     to: Annotated[
         int, typer.Option("--to", metavar="STEP", min=0, help="Keep what was done up to this step.")
@@ -87,15 +90,13 @@ def _carry_out(plan: "Undo", state_dir: Path) -> tuple[str, str]:
 
 def _record_of(state_dir: Path, run: str) -> Path:
     from grok_agent.journal import run_folder
+    from grok_agent.run_list import find_run
 
     for kind in (RUNS, UNDOS):
         folder = run_folder(state_dir / kind, run)
         if folder.is_dir():
             return folder
-    raise SettingsError(
-        f"There is no run {run!r} in {state_dir}.",
-        next_step="Give the id that the run printed, or leave it out for the newest.",
-    )
+    return run_folder(state_dir / RUNS, find_run(state_dir / RUNS, run))
 
 
 def _newest(state_dir: Path, repo: Path) -> Path:
