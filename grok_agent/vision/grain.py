@@ -15,7 +15,7 @@ DEPTHS_ZH: dict[Depth, str] = {"shallow": "浅景深", "medium": "中等景深",
 Box = tuple[float, float, float, float]
 """Left, top, width and height as shares of a picture's sides."""
 
-NOISE_SIDE_PX = 1024
+NOISE_SIDE_PX = 768
 _TILE = 16
 _SHALLOW, _DEEP = 3.0, 1.3
 

@@ -57,6 +57,7 @@ FITS_DEGREES = 4.0  # mean distance from the sectors up to which a template fits
 COLOURLESS = 0.04  # mean chroma (saturation times brightness) below which there is no scheme
 _STEPS = (15, 33, 45, 59, 82, 109)  # Hasler & Süsstrunk's scale
 _BINS = 360
+_TURNED = (np.arange(_BINS)[None] - np.arange(_BINS)[:, None]) % _BINS  # a row for each rotation
 
 
 class HarmonyGroup(Group):
@@ -123,10 +124,9 @@ def measure_colourfulness(pixels: np.ndarray) -> ColourfulnessGroup:
 
 def _hues(pixels: np.ndarray) -> tuple[Floats, float]:
     """Share of each degree of hue, weighted by chroma; and the mean chroma, 0-1."""
-    levels = pixels.reshape(-1, 3).astype(np.int16)
-    red, green, blue = levels[:, 0], levels[:, 1], levels[:, 2]
-    high = levels.max(axis=1)
-    chroma = (high - levels.min(axis=1)).astype(np.float32)
+    red, green, blue = (pixels[..., channel].ravel().astype(np.int16) for channel in range(3))
+    high = np.maximum(np.maximum(red, green), blue)
+    chroma = (high - np.minimum(np.minimum(red, green), blue)).astype(np.float32)
     safe = np.maximum(chroma, 1)
     sixths = np.where(
         high == red,
@@ -143,11 +143,12 @@ def _narrowest(weights: Floats) -> tuple[Scheme, int | None, float]:
     least = 180.0
     for scheme, sectors in TEMPLATES:
         outside = _distances(sectors)
-        turned = [float(weights @ np.roll(outside, turn)) for turn in range(_BINS)]
+        turned = outside[_TURNED] @ weights
         best = int(np.argmin(turned))
-        least = min(least, turned[best])
-        if turned[best] <= FITS_DEGREES:
-            return scheme, best, round(turned[best], 1)
+        misfit = float(turned[best])
+        least = min(least, misfit)
+        if misfit <= FITS_DEGREES:
+            return scheme, best, round(misfit, 1)
     return "free", None, round(least, 1)
 
 

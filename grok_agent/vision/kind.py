@@ -6,6 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from grok_agent.vision.group import Group
+from grok_agent.vision.light import grey_levels
 
 Kind = Literal["photo", "drawing", "ui", "diagram"]
 
@@ -75,16 +76,17 @@ def _decide(flat: float, straight: float, border: float) -> tuple[Kind, float]:
 
 def _flat_share(pixels: np.ndarray) -> float:
     """Pixels equal to those to the right and below."""
-    right = (pixels[:-1, 1:] == pixels[:-1, :-1]).all(axis=2)
-    below = (pixels[1:, :-1] == pixels[:-1, :-1]).all(axis=2)
-    return float((right & below).mean())
+    red, green, blue = (pixels[..., channel].astype(np.int32) for channel in range(3))
+    colour = (red << 16) | (green << 8) | blue
+    right, below = colour[:-1, 1:], colour[1:, :-1]
+    return float(((colour[:-1, :-1] == right) & (colour[:-1, :-1] == below)).mean())
 
 
 def _straight_share(pixels: np.ndarray) -> float:
     """Clear edges within ten degrees of level or upright, of all clear edges."""
-    grey = pixels.astype(np.int32).sum(axis=2) // 3
+    grey = grey_levels(pixels).astype(np.int16)
     rows = grey[:-2] + 2 * grey[1:-1] + grey[2:]  # softened: steps of pixels look straight
-    soft = (rows[:, :-2] + 2 * rows[:, 1:-1] + rows[:, 2:]) // 16
+    soft = (rows[:, :-2] + 2 * rows[:, 1:-1] + rows[:, 2:]) >> 4
     if min(soft.shape) < 3:
         return 1.0
     down = soft[2:] - soft[:-2]

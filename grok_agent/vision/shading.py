@@ -125,14 +125,13 @@ def measure_direction(
     linear luminance of the two halves, in stops. The bulge is half an ellipsoid that fills the
     frame: right for a ball, a rough guess for the rest, hence its low confidence.
     """
-    luminance = LINEAR_OF_LEVEL[pixels] @ RGB_TO_XYZ[1].astype(np.float32)
     if surface is not None and surface.points:
-        normals, values = _on_mesh(surface, luminance)
+        normals, values = _on_mesh(surface, pixels)
         return _group("face mesh", normals, values, 0.7)
     if face is not None:
-        normals, values = _on_bulge(_cut(luminance, face))
+        normals, values = _on_bulge(_luminance(_cut(pixels, face)))
         return _group("face box", normals, values, 0.4)
-    normals, values = _on_bulge(luminance)
+    normals, values = _on_bulge(_luminance(pixels))
     found = _group("assumed bulge", normals, values, 0.25)
     if found.azimuth_deg is None:
         return LightDirectionGroup(
@@ -193,14 +192,19 @@ def _key_fill(normals: Floats, values: Floats) -> float | None:
     return math.log2((float(np.median(right)) + 1e-4) / (float(np.median(left)) + 1e-4))
 
 
-def _on_mesh(surface: Surface, luminance: Floats) -> tuple[Floats, Floats]:
+def _luminance(pixels: np.ndarray) -> Floats:
+    """Linear, 0-1."""
+    return np.asarray(LINEAR_OF_LEVEL[pixels] @ RGB_TO_XYZ[1].astype(np.float32))
+
+
+def _on_mesh(surface: Surface, pixels: np.ndarray) -> tuple[Floats, Floats]:
     """The points that face the camera and lie inside the picture."""
     points, normals = np.array(surface.points), np.array(surface.normals)
     columns, rows = np.rint(points).astype(int).T
-    height, width = luminance.shape
+    height, width = pixels.shape[:2]
     seen = (normals[:, 2] > 0.1) & (columns >= 0) & (rows >= 0)
     seen &= (columns < width) & (rows < height)
-    return normals[seen], luminance[rows[seen], columns[seen]].astype(np.float64)
+    return normals[seen], _luminance(pixels[rows[seen], columns[seen]]).astype(np.float64)
 
 
 def _on_bulge(luminance: Floats) -> tuple[Floats, Floats]:
@@ -219,8 +223,8 @@ def _on_bulge(luminance: Floats) -> tuple[Floats, Floats]:
     return np.column_stack([x[inside], y[inside], z]), means[inside].astype(np.float64)
 
 
-def _cut(luminance: Floats, face: Box) -> Floats:
+def _cut(pixels: np.ndarray, face: Box) -> np.ndarray:
     left, top, wide, high = face
-    height, width = luminance.shape
+    height, width = pixels.shape[:2]
     rows = slice(max(0, round(top * height)), max(0, round((top + high) * height)))
-    return luminance[rows, max(0, round(left * width)) : max(0, round((left + wide) * width))]
+    return pixels[rows, max(0, round(left * width)) : max(0, round((left + wide) * width))]

@@ -32,11 +32,17 @@ def measure_sharpness(grey: np.ndarray) -> Sharpness:
     laplacian = 4 * g[1:-1, 1:-1] - g[:-2, 1:-1] - g[2:, 1:-1] - g[1:-1, :-2] - g[1:-1, 2:]
     smooth_rows = g[:-2] + 2 * g[1:-1] + g[2:]
     smooth_columns = g[:, :-2] + 2 * g[:, 1:-1] + g[:, 2:]
-    across = (smooth_rows[:, 2:] - smooth_rows[:, :-2]).astype(np.float32)
-    down = (smooth_columns[2:] - smooth_columns[:-2]).astype(np.float32)
-    variance = float(laplacian.astype(np.float32).var(dtype=np.float64))
-    tenengrad = float((across * across + down * down).mean(dtype=np.float64))
+    across = smooth_rows[:, 2:] - smooth_rows[:, :-2]
+    down = smooth_columns[2:] - smooth_columns[:-2]
+    variance = _mean_square(laplacian) - float(laplacian.mean(dtype=np.float64)) ** 2
+    tenengrad = _mean_square(across) + _mean_square(down)
     return Sharpness(variance, tenengrad, _rating(variance))
+
+
+def _mean_square(values: np.ndarray) -> float:
+    """Row by row, so that no sum grows beyond what a 32-bit fraction holds exactly enough."""
+    rows = values.astype(np.float32)
+    return float(np.einsum("ij,ij->i", rows, rows).sum(dtype=np.float64)) / values.size
 
 
 def _rating(variance: float) -> Rating:
