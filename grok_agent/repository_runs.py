@@ -191,7 +191,7 @@ def _to_go_on(graph: Graph, started: Started, was_swept: bool) -> Given:
     if "run_id" not in snapshot.values:  # it was killed before its first step had ended
         return {"task": started.task}
     _require_known(snapshot, started.run)
-    if snapshot.next:
+    if not snapshot.values["outcome"]:
         return None
     outcome = Outcome.from_dict(snapshot.values["outcome"])
     if not may_go_on(outcome):
