@@ -26,6 +26,7 @@ from grok_agent.journal import MIN_SECRET_CHARS
 MIN_KNOWN = 8
 """Characters: a shorter text is hidden where it was found, and stands elsewhere by chance."""
 
+MAX_LOOKS = 8
 MAX_REMEMBERED = 2_048
 MAX_FILE_BYTES = 256_000
 MAX_FILES, MAX_ENTRIES, MAX_DEPTH = 100, 20_000, 3
@@ -89,7 +90,7 @@ class Secrets:
                 self._hidden[text] = before  # what is sent again and again is kept longest
                 return before
         self._learn_files()
-        hidden = self._without_known(self._without_found(text))
+        hidden = self._without(text)
         with self._lock:
             while len(self._hidden) >= MAX_REMEMBERED:
                 del self._hidden[next(iter(self._hidden))]
@@ -118,7 +119,7 @@ class Secrets:
         self._learn_files()
         if classify(path, b"") == "secret":
             self._learn_assignments(text)
-        hidden = self._without_known(self._without_found(text))
+        hidden = self._without(text)
         if hidden == text:
             return text, []
         pairs = zip(text.split("\n"), hidden.split("\n"), strict=True)
@@ -147,6 +148,14 @@ class Secrets:
             f"There is no secret {placeholder}.",
             next_step="Read the file again and keep its placeholders word for word; make up none.",
         )
+
+    def _without(self, text: str) -> str:
+        """Looked at again after a change: what stood beside a secret may be one itself."""
+        for _ in range(MAX_LOOKS):
+            before, text = text, self._without_known(self._without_found(text))
+            if text == before:
+                break
+        return text
 
     def _without_found(self, text: str) -> str:
         pieces, at = [], 0
