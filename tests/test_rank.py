@@ -97,6 +97,7 @@ def test_words_names_and_paths_find_the_file(shop: Path, task: str, file: str) -
         ("something is odd in mail.py:2, refund an order", "shop/mail.py"),
         ("refund_order is slow, see C:\\work\\shop\\mail.py", "shop/mail.py"),
         ("refund an order in shop.mail.send_receipt", "shop/mail.py"),
+        ("refund_order, from shop/report.py as it was", "shop/report/__init__.py"),
         ("crate::shop::report::monthly refunds an order", "shop/report/__init__.py"),
         ('an order fails with "no shelf of that name"', "shop/stock.py"),
         (

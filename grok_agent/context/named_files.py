@@ -39,7 +39,7 @@ class PathEnds:
         for each in named:
             parts = tuple(part for part in _SLASH.split(each.path) if part not in ("", ".", ".."))
             sure = 0.5 if each.line and in_trace else 1.0
-            matched = self._ending(parts, bool(_FOREIGN.search(each.path)))
+            matched = self._ending(parts, bool(_FOREIGN.search(each.path))) or self._grown(parts)
             for place, share in matched.items():
                 found[place] = max(found.get(place, 0.0), sure * share)
                 in_trace = in_trace or each.line > 0
@@ -72,6 +72,11 @@ class PathEnds:
         best = [place for place in shared if shared[place] == most]
         partly = 0.6 if most < min(len(parts), 2) else 1.0
         return {place: partly / len(best) for place in best}
+
+    def _grown(self, parts: tuple[str, ...]) -> Scores:
+        """Files of a module that has become a folder, or has got another ending since."""
+        matched = self._module((*parts[:-1], parts[-1].partition(".")[0])) if parts else []
+        return dict.fromkeys(matched, 0.6 / max(len(matched), 1))
 
     def _has_name(self, name: str) -> bool:
         return name in self._by_name

@@ -147,8 +147,9 @@ def _quotes(text: str, terms: Iterable[str]) -> tuple[str, ...]:
 def _base_name(path: re.Match[str]) -> str:
     """A path with folders says where something is, not what it is about: its base name is kept."""
     parts = re.split(r"[\\/]", path[1])
-    is_file = len(parts) > 1 and _SUFFIX.search(parts[-1])
-    return parts[-1] if is_file or len(parts) > 2 else path[0]
+    if len(parts) > 1 and _SUFFIX.search(parts[-1]):
+        return parts[-1].rpartition(".")[0]
+    return parts[-1] if len(parts) > 2 else path[0]
 
 
 def _function(frame: re.Match[str]) -> str:
