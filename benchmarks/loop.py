@@ -3,19 +3,21 @@
 ``python benchmarks/loop.py REPOSITORY`` runs the four scripts of :mod:`loop_script` with our agent;
 ``--peers PYTHON`` names an interpreter that has langchain, deepagents and
 langgraph-checkpoint-sqlite, and runs those as well. REPOSITORY is a git checkout or a bare
-repository with Python files (sphinx); it is cloned for each run. The model is the embedded gateway
-with a scripted planner on loopback: no think time, so that CPU is the client's own. Prices and
-cache: :mod:`loop_prices`. Ends with 1 where a level is missed.
+repository with Python files (sphinx); it is cloned, and is as it was for each run. The model is the
+embedded gateway with a scripted planner on loopback: no think time, so that CPU is the client's
+own. Prices and cache: :mod:`loop_prices`. Ends with 1 where a level is missed.
 
 Columns: how it ended, marked lines of those that the script wants marked; dollars, and dollars if
 nothing had been cached; cached share; requests that rewrote the one before; requests with the task
 word for word; chunks that were whole in the request after their reading; forced re-reads; MB that
 lie in the state folder; CPU ms of the client a turn about turn 10 and turn 145 (its tools
-included); the largest prompt; CPU seconds to the first request.
+included); the largest prompt; CPU seconds to the first request, for our first run with empty
+caches, and for the others with the repository known.
 """
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -96,13 +98,18 @@ class Result:
 def main() -> None:
     options = arguments()
     missed: list[str] = []
-    for name in options.script:
-        print(f"\n{name}: {(SCRIPTS[name].__doc__ or '').strip()}\n{HEAD}", flush=True)
-        for client in options.client:
-            result = run(name, client, options)
-            print(row(client, result), flush=True)
-            if client == "ours":
-                missed += [f"{name}: {text}" for text in missed_levels(name, result)]
+    with tempfile.TemporaryDirectory() as folder:
+        repo = Path(folder, "repo")
+        clone = ["git", "clone", "-q", "--shared", str(options.repository), str(repo)]
+        subprocess.run(clone, check=True, stderr=subprocess.DEVNULL)
+        os.environ["GROK_CACHE_DIR"] = str(Path(folder, "cache"))
+        for name in options.script:
+            print(f"\n{name}: {(SCRIPTS[name].__doc__ or '').strip()}\n{HEAD}", flush=True)
+            for client in options.client:
+                result = run(name, client, repo, options.peers)
+                print(row(client, result), flush=True)
+                if client == "ours":
+                    missed += [f"{name}: {text}" for text in missed_levels(name, result)]
     print("\n".join(["", *(missed or ["Every level that was measured is reached."])]))
     sys.exit(1 if missed else 0)
 
@@ -118,17 +125,16 @@ def arguments() -> argparse.Namespace:
     return options
 
 
-def run(name: str, client: str, options: argparse.Namespace) -> Result:
-    with tempfile.TemporaryDirectory() as folder:
-        repo, state = Path(folder, "repo"), Path(folder, "state")
-        state.mkdir()
-        clone = ["git", "clone", "-q", "--shared", str(options.repository), str(repo)]
-        subprocess.run(clone, check=True, stderr=subprocess.DEVNULL)
+def run(name: str, client: str, repo: Path, peers: str | None) -> Result:
+    restore = ["git", "checkout", "-q", "-f", "HEAD", "--", "."]
+    with tempfile.TemporaryDirectory() as state:
+        # Some files of sphinx are in encodings that git refuses, which makes this end with 1.
+        subprocess.run(restore, cwd=repo, check=False, stderr=subprocess.DEVNULL)
         steps = SCRIPTS[name](repo)
         watch = Watch(Scripted(steps))
         with running(watch) as url:
-            job = {"url": url, "repo": str(repo), "task": TASK, "state": str(state)}
-            python = sys.executable if client == "ours" else options.peers or sys.executable
+            job = {"url": url, "repo": str(repo), "task": TASK, "state": state}
+            python = sys.executable if client == "ours" else peers or sys.executable
             done = subprocess.run(
                 [python, str(CLIENT), client],
                 input=json.dumps(job),
@@ -138,7 +144,7 @@ def run(name: str, client: str, options: argparse.Namespace) -> Result:
             )
         ended = json.loads(done.stdout)["ended"] if done.stdout else done.stderr[-300:]
         found, wanted = marked(repo, steps)
-        size = sum(path.stat().st_size for path in state.rglob("*") if path.is_file())
+        size = sum(path.stat().st_size for path in Path(state).rglob("*") if path.is_file())
     return Result(ended, found, wanted, watch, size / 1e6)
 
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any, cast
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.runnables import RunnableConfig
 
 from grok_agent.context.token_ratio import Ratio, ratio_of
@@ -28,6 +28,11 @@ from grok_agent.vision.prepare import hydrate
 
 SOUND_SHARE = 0.5  # of our count; some relays leave cached tokens out of the prompt's
 MAX_INCOMPLETE = 2  # answers in a row that are asked for again
+NOTE_QUESTION = """\
+The results of your older calls are about to leave this conversation. Write down, in at most 300
+words and without calling a tool, what you have learned that the task still needs: decisions and
+their reasons, names, places as file:line, and what remains to be done."""
+MAX_NOTE_CHARS = 4_000
 MAX_REPAIRS = 1  # unusable answers in a row that get a word of repair
 
 
@@ -71,9 +76,31 @@ class Model:
         self._record.answer(now, answer, cost, time.monotonic() - began, again=again)
         return asked | self._judge(now, answer, sizes)
 
-    def _send(self, state: LoopState, system: str, config: RunnableConfig) -> AIMessage:
+    def note(self, state: LoopState, system: str, config: RunnableConfig) -> tuple[str, Update]:
+        """What the model itself wants to remember, asked on the same prefix, and the bill for it.
+
+        "" where nothing comes of it: that must not end a run, since the ledger has what was done.
+        """
+        began = time.monotonic()
+        asked: Update = {"steps": state["steps"] + 1}
+        once = self._record.once(state, config, asked["steps"])
+        again = once.has_answer()
+        try:
+            answer = once.answer(lambda: self._send(state, system, config, NOTE_QUESTION))
+        except (GatewayError, ToolError, SpendingCapError) as error:
+            self._record.notice(state, f"The model could not be asked for notes: {error}")
+            return "", asked
+        asked |= self._account(state, answer)
+        now, cost = cast(LoopState, {**state, **asked}), cost_of(answer, self.profile)
+        self._record.answer(now, answer, cost, time.monotonic() - began, again=again)
+        return str(answer.text).strip()[:MAX_NOTE_CHARS], asked
+
+    def _send(
+        self, state: LoopState, system: str, config: RunnableConfig, question: str = ""
+    ) -> AIMessage:
         options = {"conversation_id": state["run_id"]} if self._sends_conversation else {}
-        messages = without_secrets(compose(state, system), self._record.secrets)
+        asked = [*compose(state, system), *([HumanMessage(question)] if question else [])]
+        messages = without_secrets(asked, self._record.secrets)
         return self._model.invoke(hydrate(messages), config, **options)
 
     def _account(self, state: LoopState, answer: AIMessage) -> Update:

@@ -116,7 +116,8 @@ class Loop:
 
     def guard(self, state: LoopState, config: RunnableConfig) -> Update:
         """Stand before each request: make room for it, or end a run that needs or may make none."""
-        room = self.window.make_room(state, self.model.ratio)
+        note = partial(self.model.note, system=self.work.system, config=config)
+        room = self.window.make_room(state, self.model.ratio, note)
         if room.get("context_tokens", state["context_tokens"]) < state["context_tokens"]:
             self.record.left(state, room["context_tokens"])
         return room | self._guard(cast(LoopState, {**state, **room}))

@@ -1,6 +1,6 @@
 """Keeps the next request small: before each one, decides whether old turns leave it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from langchain_core.messages import BaseMessage, ToolMessage
@@ -38,6 +38,10 @@ SHARE_AFTER_OVERFLOW = 0.6
 _RESERVE = 1_000  # tokens; the marks around shortened results
 
 
+Note = Callable[[LoopState], tuple[str, Update]]
+"""Asks the model for notes: its words, "" for none, and what that changes in the state."""
+
+
 class Window:
     """What a request may hold, and what leaves it; its memory between two steps only saves time."""
 
@@ -55,17 +59,20 @@ class Window:
         self._ledger = CallLedger(self._keep)
         self._safe = min(budget.max_input_tokens, profile.safe_input_tokens)
 
-    def make_room(self, state: LoopState, ratio: Ratio) -> Update:
+    def make_room(self, state: LoopState, ratio: Ratio, note: Note) -> Update:
         """The state update by which the next request becomes smaller; empty where it need not.
 
-        A function of the state alone, so that a run that is resumed sends the same request.
+        A function of the state alone, so that a run that is resumed sends the same request; only
+        where the limits want a summary, ``note`` asks the model for it.
         """
         kept = kept_of(state)
         ceiling = min(self._safe, kept["ceiling"] or self._safe)
         must = at_most(state, ratio) >= ceiling
         if not must and not self._is_due(state, kept):
             return {} if state.get("history") else {"history": kept}
-        update = self._without_old_turns(state, kept, recent=0 if must else None)
+        summary, update = note(state) if self._limits.summary and not must else ("", {})
+        state = cast(LoopState, {**state, **update})
+        update |= self._without_old_turns(state, kept, summary, recent=0 if must else None)
         smaller = cast(LoopState, {**state, **update})
         if at_most(smaller, ratio) >= ceiling:
             update |= self._with_short_results(smaller, ratio, ceiling)
@@ -78,7 +85,9 @@ class Window:
         growth = growth_now(kept, size, state["steps"])
         return size >= self._limits.size_to_leave_at(kept["left"], growth)
 
-    def _without_old_turns(self, state: LoopState, kept: Kept, recent: int | None) -> Update:
+    def _without_old_turns(
+        self, state: LoopState, kept: Kept, summary: str, recent: int | None
+    ) -> Update:
         messages, start = state["messages"], state["turns_from"]
         recent = self._limits.recent_tokens if recent is None else recent
         first = recent_turns(messages, kept["first"], recent)
@@ -95,6 +104,7 @@ class Window:
             ledger=self._ledger,
             look=self._look,
             working_tokens=self._limits.working_tokens,
+            summary=summary,
         )
         growth = growth_now(kept, state["context_tokens"], state["steps"])
         after = Kept(

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -273,6 +274,41 @@ def test_arguments_of_279000_tokens_do_not_fill_the_next_request(repo: Path) -> 
     assert (repo / "表.txt").read_text() == lines
     assert len(wire.bodies[1]) < 200_000
     assert "characters left out here" in wire.bodies[1].decode()
+
+
+def with_notes(words: str, turns: int) -> Callable[[int, ChatRequest], Turn]:
+    plan, asked = reading(turns), iter(range(100))
+
+    def planner(number: int, request: ChatRequest) -> Turn:
+        if "about to leave" in texts(request, "user")[-1]:
+            return Turn(content=words)
+        return plan(next(asked), request)
+
+    return planner
+
+
+def test_a_summary_is_asked_on_the_same_prefix_and_stands_in_the_record(repo: Path) -> None:
+    limits = HistoryLimits(**{**asdict(SMALL), "summary": True})
+    wire = Wire(with_notes("compute() is defined nowhere.", 14))
+    _, outcome = run(wire, Workspace(repo), history=limits)
+    assert outcome.status == "done"
+    sides = [n for n, body in enumerate(wire.bodies) if b"about to leave" in body]
+    assert sides
+    for number in sides:
+        before, side = (messages_as_sent(wire.bodies[n]) for n in (number - 1, number))
+        assert side.startswith(before)
+        assert tools_as_sent(wire.bodies[number]) == tools_as_sent(wire.bodies[0])
+    assert "what you noted yourself:\ncompute() is defined nowhere." in opening(wire.requests[-1])
+    assert set(wire.ids) == {"thread-1"}
+    assert outcome.steps == len(wire.bodies)
+
+
+def test_a_summary_that_does_not_come_loses_nothing(repo: Path) -> None:
+    limits = HistoryLimits(**{**asdict(SMALL), "summary": True})
+    wire = Wire(with_notes("", 14))
+    _, outcome = run(wire, Workspace(repo), history=limits)
+    assert outcome.status == "done"
+    assert "- read a.py lines 1-60" in opening(wire.requests[-1])
 
 
 def batches(events: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
