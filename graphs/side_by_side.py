@@ -20,7 +20,10 @@ from grok_agent.tools.workspace import Workspace
 EDITS_OF_ONE_FILE = frozenset({"search_replace", "write"})
 PLAN_TOOL = "todo_write"
 
-_MOVES = re.compile(r"(?:^|[\s;&|(){}`'\"\\])(?:cd|pushd|popd|source|eval|exec|\.)(?=[\s;&|)]|$)")
+_MOVES = re.compile(
+    r"(?:^|[\s;&|(){}`'\"\\])(?:cd|pushd|popd|source|eval|exec)(?=[\s;&|)]|$)"
+    r"|(?:^|[;&|({\n])\s*\.\s"
+)
 """Words by which a command may leave the terminal in another folder."""
 
 

@@ -109,6 +109,8 @@ def test_a_command_that_moves_is_where_the_next_one_starts(workspace: Workspace)
         ((command("make a"), command("make b")), [[0, 1]]),
         ((command("cd a && make"), command("make b")), [[0], [1]]),
         ((command("source env.sh"), command("make")), [[0], [1]]),
+        ((command("true; . env.sh"), command("make")), [[0], [1]]),
+        ((command("pytest . -q"), command("grep cdx . ./a.py")), [[0, 1]]),
         ((command("make a", background=True), command("make b")), [[0], [1]]),
         ((command("make a"), write("a"), command("make b")), [[0], [1], [2]]),
         ((("rename_symbol", {}), read("a")), [[0], [1]]),
