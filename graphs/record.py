@@ -148,7 +148,7 @@ class Recorder:
         """Old turns left the request, which now has ``tokens``."""
         before = state["context_tokens"]
         facts = {"step": state["steps"], "tokens_before": before, "tokens": tokens}
-        self.send(state["run_id"], "history", "step", **facts)
+        self.send(state["run_id"], "history", **facts)
 
     def notice(self, state: LoopState, text: str) -> None:
         """Something that the reader should know; the run goes on."""
