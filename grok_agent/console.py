@@ -16,6 +16,7 @@ from grok_agent.plan_view import PlanView
 from grok_agent.profile import OFFLINE_MODEL
 from grok_agent.running_bill import RunningBill, cached_share
 from grok_agent.typed_lines import TypedLines
+from grok_agent.verification_words import in_words
 
 if TYPE_CHECKING:  # rich takes as long to load as a whole repository to pack
     from rich.console import Console
@@ -319,6 +320,8 @@ def _print_ending(outcome: "Outcome", places: Mapping[str, object]) -> None:
     reason = f": {outcome.reason}" if outcome.reason else ""
     style = "green" if outcome.status == "done" else "red"
     end.print(printable(f"{outcome.status}{reason}"), style=style, markup=False)
+    for line in in_words(outcome.verification):
+        end.print(printable(line), markup=False)
     usage = outcome.usage
     served = f"; model {printable(outcome.model)}" if outcome.model else ""
     share = cached_share(usage.cached_tokens, usage.input_tokens)

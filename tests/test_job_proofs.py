@@ -12,6 +12,7 @@ from grok_agent.graphs import repository_agent
 from grok_agent.graphs.emptied import emptied_functions
 from grok_agent.offline.gateway import OfflineGateway
 from grok_agent.offline.wire import ChatRequest, ToolCall, Turn
+from grok_agent.verification_words import in_words
 
 MONEY = '''\
 """Money."""
@@ -222,3 +223,21 @@ def test_functions_are_emptied_whole_and_one_at_a_time() -> None:
     assert [(each.name, each.line) for each in found] == [("Box.fill", 7), ("Box.size", 3)]
     assert "much=2):\n        return None\n\n    def open" in found[0].text
     assert '"""Size."""\n        return None\n\n' in found[1].text
+
+
+def test_the_terminal_tells_what_was_found_out() -> None:
+    lines = in_words(
+        {
+            "check_before": 1,
+            "public_api": ["- a.py: def f()"],
+            "new_tests": ["test_a.py"],
+            "passed": True,
+            "broken_on_purpose": [{"function": "a.py:1 f", "noticed": False}],
+            "coverage": {"files": ["a.py"], "before": 10.0, "after": 90.5},
+            "ran": [],
+        }
+    )
+    assert "with the body of a.py:1 f removed, they do not notice it" in lines
+    assert "coverage of a.py: 10.0 % before, 90.5 % now" in lines
+    assert len(lines) == 7
+    assert in_words({}) == []
