@@ -8,14 +8,18 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner, Result
 
 from grok_agent import Workspace, offline_model, repository_tools
+from grok_agent.cli import app
+from grok_agent.commands.guarding import Guarding
 from grok_agent.errors import PermissionDeniedError, SettingsError
 from grok_agent.graphs import sweep_agent
 from grok_agent.offline.gateway import OfflineGateway
 from grok_agent.offline.wire import ChatRequest, Turn
 from grok_agent.tools.permission import Decision, Mode
 from grok_agent.tools.rules import Rule, Rules
+from grok_agent.tools.sandbox import Limits
 
 RULES = Rules.of(
     deny=["run_terminal_command(git push *)", "Bash(rm *)"],
@@ -326,6 +330,51 @@ def test_leave_for_what_can_do_anything_is_for_one_call(root: Path, command: str
 def test_a_rule_that_cannot_be_read_is_an_error_and_not_silence(text: str) -> None:
     with pytest.raises(SettingsError, match="rule"):
         Rule.parse("deny", text)
+
+
+# From the command line
+
+
+def refactor(root: Path, *options: str) -> Result:
+    (root / "app.py").write_text("def foo():\n    return 1\n\n\nfoo()\n")
+    task = ["--offline", "--repo", str(root), "--permission", "edits", "rename foo to bar"]
+    return CliRunner().invoke(app, ["refactor", *options, *task])
+
+
+def test_a_rule_of_the_command_line_or_of_the_users_file_ends_what_it_denies(
+    root: Path, empty_environment: Path
+) -> None:
+    assert refactor(root).exit_code == 0
+    assert "bar" in (root / "app.py").read_text()
+    refused = refactor(root, "--deny", "Edit(app.py)", "--allow", "Edit")
+    assert refused.exit_code == 3
+    assert "nobody can allow it" in refused.output
+    assert "bar" not in (root / "app.py").read_text()
+    (empty_environment / "config").mkdir()
+    (empty_environment / "config" / "permissions.toml").write_text('ask = ["Edit(*.py)"]\n')
+    assert refactor(root).exit_code == 3  # nobody is there to be asked
+    assert "bar" not in (root / "app.py").read_text()
+
+
+@pytest.mark.parametrize("text", ['deny = "x"', "deny = [1]", "other = []", "deny = [", "\x00"])
+def test_a_file_of_rules_that_cannot_be_read_ends_the_program(
+    root: Path, empty_environment: Path, text: str
+) -> None:
+    (empty_environment / "config").mkdir()
+    (empty_environment / "config" / "permissions.toml").write_text(text)
+    ended = refactor(root)
+    assert (ended.exit_code, "permissions.toml" in ended.output) == (2, True)
+    assert "bar" not in (root / "app.py").read_text()
+
+
+def test_options_of_the_sandbox_become_limits() -> None:
+    limits = Guarding(
+        network=True, sandbox=False, writable=(Path("~/x"),), memory_gb=0.5, max_tasks=9
+    ).limits()
+    assert (limits.network, limits.sandbox, limits.shared_memory) == (True, False, False)
+    assert limits.writable == (Path.home() / "x",)
+    assert (limits.max_memory_bytes, limits.max_tasks) == (1 << 29, 9)
+    assert Guarding().limits() == Limits()
 
 
 # Generated command lines

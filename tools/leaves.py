@@ -57,9 +57,7 @@ class Leaves:
         granted = decision.verdict == "ask" and _key(tool, arguments) in self._grants
         if decision.verdict != "allow" and not granted:
             raise PermissionDeniedError(
-                f"{tool} was refused: {decision.reason}.",
-                next_step="Go on without it, or the user starts again with a wider --permission"
-                " (edits allows edits, all allows commands as well) or an --allow rule.",
+                f"{tool} was refused: {decision.reason}.", next_step=_next_step(decision)
             )
 
     def require_file(self, use: FileUse, path: str) -> None:
@@ -69,6 +67,16 @@ class Leaves:
             raise PermissionDeniedError(
                 f"{path} was refused: {ruling.why}.", next_step="Go on without it."
             )
+
+
+def _next_step(decision: Decision) -> str:
+    if decision.by_rule:
+        who = "only a person who is asked" if decision.verdict == "ask" else "nobody"
+        return f"Go on without it: {who} can allow it in this run."
+    return (
+        "Go on without it, or the user starts again with a wider --permission"
+        " (edits allows edits, all allows commands as well) or an --allow rule."
+    )
 
 
 def likes_of(tool: str, arguments: Mapping[str, Any]) -> list[str]:

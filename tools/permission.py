@@ -57,10 +57,12 @@ class Place(Protocol):
 
 @dataclass(frozen=True)
 class Decision:
-    """What the guard says of one call, and why; ``reason`` is "" when it is allowed."""
+    """What the guard says of one call, and why; ``reason`` is "" when it is allowed. What follows
+    from a rule, no other mode changes."""
 
     verdict: Verdict
     reason: str = ""
+    by_rule: bool = False
 
 
 ALLOWED = Decision("allow")
@@ -80,7 +82,7 @@ def decide(
     """
     ruling = _ruling(mode, tool, arguments, place, rules)
     if ruling.effect in ("deny", "ask"):
-        return Decision(ruling.effect, ruling.why)
+        return Decision(ruling.effect, ruling.why, by_rule=True)
     if ruling.effect == "allow" and _may_be_allowed(mode, tool, place):
         return ALLOWED
     return _by_mode(mode, tool, arguments, place)
