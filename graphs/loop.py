@@ -104,6 +104,7 @@ class Loop:
         task, fresh = begin(state, config)
         images = image_paths(task)
         self.record.start(fresh["run_id"], self.work, str(task.text), images, self.budget)
+        self.record.edits(fresh, self.work.workspace)
         try:
             look = self.work.survey(str(task.text), images)
             fresh["background"], fresh["verification"] = look.text, dict(look.facts)

@@ -65,11 +65,12 @@ def test_edits_are_taken_back_byte_for_byte_and_again_forward(root: Path, record
     workspace.write("src/a.py", "a = 2\n")
     workspace.write("b.txt", "one\n2\n")
     workspace.write("new/deep/c.py", "c = 1\n")
+    workspace.write("new/deep/d.py", "d = 1\n")
     after = snapshot(root)
     done = undo("--repo", root, "--json")
     assert done.exit_code == 0, done.output
     facts = json.loads(done.output)
-    assert facts["files"] == ["b.txt", "new/deep/c.py", "src/a.py"]
+    assert facts["files"] == ["b.txt", "new/deep/c.py", "new/deep/d.py", "src/a.py"]
     assert "-a = 2\n+a = 1\n" in facts["diff"]
     assert snapshot(root) == before
     assert undo(facts["undo"]).exit_code == 0
@@ -184,6 +185,23 @@ def test_a_file_too_large_to_keep_is_named_and_the_rest_is_put_back(
     assert undo("--repo", root, "--force").exit_code == 1
     assert (root / "b.txt").read_bytes() == b"\xef\xbb\xbfone\r\ntwo\r\n"
     assert (root / "large").stat().st_size == 2_100_005
+
+
+def test_more_than_can_be_kept_is_still_compared(
+    root: Path, record: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("grok_agent.tools.watch.MAX_KEPT_TOTAL_BYTES", 30)
+    (root / "z").write_bytes(b"z" * 40)
+    workspace = recorded(root, record)
+    for text in ("1", "2"):
+        run_command(workspace, f"echo {text} > src/a.py; true", 9)
+    run_command(workspace, "echo more >> z; true", 9)
+    assert [edit.path for edit in read_edits(record)] == ["src/a.py", "src/a.py", "z"]
+    recorded(root, record).command_begins().end()  # another process goes on
+    assert len(read_edits(record)) == 3
+    assert undo("--repo", root, "--force").exit_code == 1
+    assert (root / "src" / "a.py").read_text() == "a = 1\n"
+    assert (root / "z").stat().st_size == 45
 
 
 def test_the_index_of_git_is_left_alone(root: Path, record: Path) -> None:
@@ -323,3 +341,16 @@ def test_records_are_for_their_owner_only(root: Path, record: Path) -> None:
     for path in record.parent.rglob("*"):
         if path.is_file() and path.name != "baseline.json":
             assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+
+
+def test_a_whole_run_is_taken_back(root: Path) -> None:
+    source = "def foo():\n    return 1\n\n\nprint(foo())\n"
+    (root / "m.py").write_text(source)
+    before = snapshot(root)
+    task = ["refactor", "--offline", "--permission", "all", "--repo", str(root)]
+    check = ["--check", "echo checked > log.txt", "rename the function foo to bar"]
+    assert CliRunner().invoke(app, [*task, *check]).exit_code == 0
+    assert "bar" in (root / "m.py").read_text()
+    assert (root / "log.txt").read_text() == "checked\n"
+    assert undo("--repo", root).exit_code == 0
+    assert snapshot(root) == before

@@ -5,7 +5,7 @@ import os
 import secrets
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -110,9 +110,9 @@ class EditLog:
         try:
             yield
         except OSError:  # any other may come when the change is made already, and is left open
-            self._append({"event": "settled", "id": id_, "done": False})
+            self._settle(id_, done=False)
             raise
-        self._append({"event": "settled", "id": id_, "done": True}, sync=False)
+        self._settle(id_, done=True)
         self._made[path] = after
 
     def found(
@@ -125,8 +125,7 @@ class EditLog:
         folders: tuple[str, ...] = (),
     ) -> None:
         """Record a change that was made already. Raises OSError."""
-        id_ = self._intend(path, before, after, by, folders, sync=False)
-        self._append({"event": "settled", "id": id_, "done": True}, sync=False)
+        self._settle(self._intend(path, before, after, by, folders, sync=False), done=True)
 
     def take_made(self) -> dict[str, FileState | None]:
         """What :meth:`edit` has made of files since this was last asked."""
@@ -163,6 +162,10 @@ class EditLog:
         self._append(line, sync=sync)
         return str(line["id"])
 
+    def _settle(self, id_: str, *, done: bool) -> None:
+        with suppress(OSError):  # what is not said here follows from the file
+            self._append({"event": "settled", "id": id_, "done": done}, sync=False)
+
     def _append(self, line: dict[str, Any], *, sync: bool = True, lead: bytes = b"") -> None:
         stamped = {**line, "at": datetime.now(UTC).isoformat(timespec="milliseconds")}
         data = json.dumps(stamped).encode() + b"\n"
@@ -183,7 +186,9 @@ def read_edits(folder: Path | str) -> list[Edit]:
     """
     lines = read_lines(folder)
     outcomes = {line["id"]: line["done"] for line in lines if line["event"] == "settled"}
-    root = Path(next(line["root"] for line in lines if line["event"] == "root"))
+    root = next((Path(line["root"]) for line in lines if line["event"] == "root"), None)
+    if root is None:
+        raise FileNotFoundError(f"{folder} has no record of edits")
     edits: list[Edit] = []
     later: dict[str, FileState | None] = {}
     for line in reversed([line for line in lines if line["event"] == "edit"]):

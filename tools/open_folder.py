@@ -94,6 +94,10 @@ class Folder:
         """Remove a file or a link. Raises OSError."""
         os.unlink(self._at(name), dir_fd=self.handle)
 
+    def remove_folder(self, name: str) -> None:
+        """Remove an empty folder. Raises OSError."""
+        os.rmdir(self._at(name), dir_fd=self.handle)
+
     @contextlib.contextmanager
     def draft(
         self, data: bytes, like: os.stat_result | None, mode: int | None = None

@@ -109,12 +109,17 @@ def carry_out(undo: Undo, record: Path) -> Iterator[Restoration]:
     log.begin()
     wanted = [each for each in undo.restorations if not each.hindrance]
     # Where a file has become a folder or a folder a file, what goes makes room for what comes.
-    for each in sorted(wanted, key=lambda each: each.was is not None):
-        _put(log, each)
-        yield each
-        for folder in reversed(each.folders if each.was is None else ()):
-            with suppress(OSError):  # something else lies in it
-                (undo.root / folder).rmdir()
+    for each in wanted:
+        if each.was is None:
+            _put(log, each)
+            yield each
+    made = {folder for each in wanted if each.was is None for folder in each.folders}
+    for folder in sorted(made, reverse=True):
+        _remove_folder(undo.root, folder)
+    for each in wanted:
+        if each.was is not None:
+            _put(log, each)
+            yield each
 
 
 def root_of(folder: Path) -> Path:
@@ -151,6 +156,12 @@ def _restoration(
         except KeyError:
             hindrance = hindrance or "what it held was too large to keep, or is lost"
     return Restoration(path, now, was, current, content, _doubt(edits, now), hindrance, folders)
+
+
+def _remove_folder(root: Path, path: str) -> None:
+    place = root / path
+    with suppress(OSError), Folder.open(root, place.parent) as folder:
+        folder.remove_folder(place.name)  # nothing happens where something else lies in it
 
 
 def _files_in(root: Path, path: str) -> Iterator[str]:

@@ -43,24 +43,26 @@ class View:
 
 class Watch:
     """Looks at the files below ``root`` before and after commands, and records in ``log`` what
-    these changed. Thread-safe. Ignored files are not looked at; those above 2 MB, and all beyond
-    64 MB together, are noted without their content.
+    these changed. Thread-safe. Ignored files are not looked at; those above 2 MB, and what is
+    beyond 64 MB at one look, are noted without their content.
     """
 
     def __init__(self, root: Path, list_files: Callable[[], Iterable[str]], log: EditLog) -> None:
         self._root = root
         self._list_files = list_files
         self.log = log
-        self._room = MAX_KEPT_TOTAL_BYTES
+        self._room = 0
         self._view: View | None = None
         self._running = 0
+        self._ending = 0
         self._lock = threading.Lock()
+        self._counting = threading.Lock()
 
     def begin(self) -> "WatchedCommand":
         """A command that may write begins. Raises OSError when nothing can be recorded."""
         with self._lock:
-            if self._running:
-                self._record("command")
+            if self._running:  # what those before it change is seen when one of them ends
+                pass
             elif self._view is None and (self.log.folder / BASELINE).exists():
                 self._resume()
             else:
@@ -72,10 +74,17 @@ class Watch:
             return WatchedCommand(self)
 
     def end(self) -> None:
-        """A command has ended. Raises OSError when nothing can be recorded."""
+        """A command has ended; of several that end at once, the last one looks for all. Raises
+        OSError when nothing can be recorded."""
+        with self._counting:
+            self._ending += 1
         with self._lock:
+            with self._counting:
+                self._ending -= 1
+                is_last = not self._ending
             self._running -= 1
-            self._record("command")
+            if is_last:
+                self._record("command")
             if not self._running:
                 self.log.note("ended")
 
@@ -105,7 +114,7 @@ class Watch:
         for path in sorted(old.files.keys() | new.files.keys()):
             known, seen = old.files.get(path), new.files.get(path)
             was, now = made.get(path, _state(known)), _state(seen)
-            if (was == now and not _is_other_unknown(known, seen)) or not by:
+            if not by or not _differs(was, now, known, seen):
                 continue
             if was is None and self._is_older(path, old.at_ns):
                 continue
@@ -123,7 +132,7 @@ class Watch:
 
     def _look(self) -> View:
         """All files as they are now; the contents of those that are new or changed are kept."""
-        at_ns = time.time_ns()
+        at_ns, self._room = time.time_ns(), MAX_KEPT_TOTAL_BYTES
         known = self._view.files if self._view else {}
         listed = set(self._list_files())
         folders, links = self._beside({*_parents(listed), "."})
@@ -143,13 +152,16 @@ class Watch:
         signature = (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         if known and known.signature == signature:
             return known
+        is_compared = known is not None and known.state.is_known
+        most = MAX_KEPT_FILE_BYTES if is_compared else min(MAX_KEPT_FILE_BYTES, self._room)
         try:
-            state, content = look(self._root, path, min(MAX_KEPT_FILE_BYTES, self._room))
+            state, content = look(self._root, path, most)
         except OSError:
             return None
         if state is None:
             return None
-        if state.is_known and (known is None or known.state != state):
+        is_new = known is None or known.state != state
+        if state.is_known and is_new and len(content) <= self._room:
             contents[state.digest] = content
             self._room -= len(content)
         settled = time.time_ns() - status.st_ctime_ns > CLOCK_TICK_NS
@@ -176,6 +188,7 @@ class Watch:
             return
         draft = path.with_suffix(".tmp")
         states = {name: astuple(known.state) for name, known in view.files.items()}
+        draft.touch(mode=0o600)
         draft.write_text(json.dumps(states), encoding="ascii")
         draft.replace(path)
 
@@ -210,11 +223,14 @@ def was_cut_off(folder: Path) -> bool:
     return bool(marks) and marks[-1] == "command"
 
 
-def _is_other_unknown(before: Known | None, after: Known | None) -> bool:
-    """Whether a file whose content was not looked at changed all the same."""
-    if before is None or after is None or after.state.is_known:
-        return False
-    return before.signature is not None and before.signature != after.signature
+def _differs(
+    was: FileState | None, now: FileState | None, known: Known | None, seen: Known | None
+) -> bool:
+    if was is None or now is None or was.is_known or was.mode != now.mode:
+        return was != now
+    # The content was not looked at: only the signatures can tell, where there are two.
+    before, after = known and known.signature, seen and seen.signature
+    return bool(before and after) and before != after
 
 
 def _state(known: Known | None) -> FileState | None:
