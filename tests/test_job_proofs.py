@@ -33,6 +33,15 @@ GOOD = "from money import total\n\n\ndef test_total():\n    assert total([1, 2])
 EMPTY = "from money import total\n\n\ndef test_total():\n    total([1, 2])\n"
 WRONG = GOOD.replace("== 3", "== 4")
 DONE = Turn(content="Done.")
+SLOW_PLUGINS = (
+    "langsmith_plugin",
+    "hypothesispytest",
+    "syrupy",
+    "recording",
+    "codspeed",
+    "asyncio",
+)
+WITHOUT_PLUGINS = " ".join(f"-p no:{name}" for name in (*SLOW_PLUGINS, "nbmake", "benchmark"))
 
 
 class Script:
@@ -72,6 +81,7 @@ READ = calls(("read_file", {"target_file": "money.py"}))
 @pytest.fixture
 def repo(tmp_path: Path) -> Path:
     (tmp_path / "money.py").write_text(MONEY)
+    (tmp_path / "pytest.ini").write_text(f"[pytest]\naddopts = {WITHOUT_PLUGINS}\n")
     return tmp_path
 
 
@@ -89,7 +99,9 @@ def test_good_tests_pass_notice_broken_code_and_cover_more(repo: Path) -> None:
     assert facts["broken_on_purpose"] == [{"function": "money.py:4 total", "noticed": True}]
     assert facts["coverage"]["files"] == ["money.py"]
     assert (repo / "money.py").read_text() == MONEY
-    assert sorted(path.name for path in repo.iterdir()) == ["money.py", "test_money.py"]
+    assert sorted(path.name for path in repo.iterdir()) == [
+        *("money.py", "pytest.ini", "test_money.py")
+    ]
 
 
 def test_tests_that_assert_nothing_go_back_to_the_model(repo: Path) -> None:
