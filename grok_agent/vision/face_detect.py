@@ -47,11 +47,11 @@ def detect_faces(picture: Image.Image) -> list[Detection]:
 
 def _look(picture: Image.Image, scale: float) -> list[Detection]:
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
-    small = picture.resize(size, Image.Resampling.BILINEAR) if size != picture.size else picture
     with opencv() as cv2:
+        small = cv2.resize(np.asarray(picture), size, interpolation=cv2.INTER_AREA)
         detector = _detector(cv2)
         detector.setInputSize(size)
-        _, rows = detector.detect(np.ascontiguousarray(np.asarray(small)[:, :, ::-1]))
+        _, rows = detector.detect(np.ascontiguousarray(small[:, :, ::-1]))
     stretch = np.array([picture.width / size[0], picture.height / size[1]])
     return [_detection(row, stretch) for row in (rows if rows is not None else ())]
 

@@ -36,9 +36,11 @@ def find_landmarks(picture: Image.Image, face: Detection) -> Floats:
     The network sees the face where the detector found it, then where the landmarks of that first
     look lie, plain and mirrored: the mean depends neither on the detector's box nor on the side.
     """
-    first = _run(picture, _around_detection(face), mirrored=False)
-    square = _around_landmarks(first)
-    return (_run(picture, square, mirrored=False) + _run(picture, square, mirrored=True)) / 2
+    square = _around_detection(face)
+    square = _around_landmarks(_to_picture(_run(_cut(picture, square)), square))
+    part = _cut(picture, square)
+    mirrored = _run(np.ascontiguousarray(part[:, ::-1])) * [-1, 1, 1] + [INPUT_PX, 0, 0]
+    return _to_picture((_run(part) + mirrored[mirror_indices()]) / 2, square)
 
 
 def _around_detection(face: Detection) -> Square:
@@ -55,23 +57,29 @@ def _around_landmarks(points: Floats) -> Square:
     return Square(turn @ ((low + high) / 2), ROOM * float((high - low).max()), angle)
 
 
-def _run(picture: Image.Image, square: Square, *, mirrored: bool) -> Floats:
-    scale, turn = square.side / INPUT_PX, _turn(square.angle)
-    to_picture = np.column_stack([turn * scale, square.centre - turn @ ([square.side / 2] * 2)])
-    part = _cut(picture, square, to_picture)
-    if mirrored:
-        part = np.ascontiguousarray(part[:, ::-1])
+def _run(part: np.ndarray) -> Floats:
+    """The network's 478 points in a square of INPUT_PX."""
     with opencv() as cv2:
         network = _network(cv2)
         network.setInput(cv2.dnn.blobFromImage(part, 1 / 255))
-        found = network.forward(OUTPUT).reshape(POINTS_WITH_IRISES, 3).astype(np.float64)
-    if mirrored:
-        found = (found * [-1, 1, 1] + [INPUT_PX, 0, 0])[mirror_indices()]
-    flat = found[:, :2] @ to_picture[:, :2].T + to_picture[:, 2]
-    return np.column_stack([flat, found[:, 2] * scale])
+        found = network.forward(OUTPUT)
+    return np.asarray(found.reshape(POINTS_WITH_IRISES, 3), dtype=np.float64)
 
 
-def _cut(picture: Image.Image, square: Square, to_picture: Floats) -> np.ndarray:
+def _to_picture(found: Floats, square: Square) -> Floats:
+    matrix = _matrix(square)
+    flat = found[:, :2] @ matrix[:, :2].T + matrix[:, 2]
+    return np.column_stack([flat, found[:, 2] * square.side / INPUT_PX])
+
+
+def _matrix(square: Square) -> Floats:
+    """From the network's square to the picture, 2 x 3."""
+    turn = _turn(square.angle)
+    shift = square.centre - turn @ np.full(2, square.side / 2)
+    return np.column_stack([turn * square.side / INPUT_PX, shift])
+
+
+def _cut(picture: Image.Image, square: Square) -> np.ndarray:
     """The square as INPUT_PX x INPUT_PX x 3, black beyond the picture's edges.
 
     Large faces are averaged down first: the transform alone would skip pixels.
@@ -87,7 +95,7 @@ def _cut(picture: Image.Image, square: Square, to_picture: Floats) -> np.ndarray
         return np.zeros((INPUT_PX, INPUT_PX, 3), np.uint8)
     factor = max(1, int(square.side / INPUT_PX))
     part = picture.crop(box).reduce(factor)
-    matrix = to_picture.copy()
+    matrix = _matrix(square)
     matrix[:, 2] -= box[:2]
     matrix /= factor
     return np.asarray(
