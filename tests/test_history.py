@@ -156,7 +156,7 @@ def test_working_set_shows_what_was_changed_or_read_twice_as_it_is_now() -> None
     entries = CallLedger(lambda text: "").entries(messages)
     shown = working_set(entries, lambda path: FILE.replace("line 55", "line 55 now"), 5_000)
     assert "--- twice.py lines 5-25 ---" in shown
-    assert "--- b.py lines 42-58 ---\n42→line 42\n" in shown
+    assert "--- b.py lines 45-55 ---\n45→line 45\n" in shown
     assert "line 55 now" in shown
     assert "once.py" not in shown
 

@@ -48,7 +48,7 @@ class HistoryLimits:
     most_tokens: int = 120_000
     least_turns: int = 2
     recent_tokens: int = 2_000
-    working_tokens: int = 2_000
+    working_tokens: int = 1_500
     ledger_tokens: int = 2_000
     summary: bool = False
 

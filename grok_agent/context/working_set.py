@@ -9,13 +9,13 @@ from grok_agent.context.tokens import count
 Look = Callable[[str], str | None]
 """The current text of a file by its path, None where it cannot be read."""
 
-LINES_AROUND = 8
+LINES_AROUND = 5
 """Shown before and after a change."""
 
 LEAST_PART_TOKENS = 100
 MAX_PART_LINES = 120
 RECENT_ENTRIES = 60
-RECENT_CHANGES = 8
+RECENT_CHANGES = 6
 
 
 @dataclass(frozen=True, slots=True)
