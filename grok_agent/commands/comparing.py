@@ -66,9 +66,10 @@ def compare_pictures(
         raise typer.Exit(FAILED)
 
 
-def _compared(name: str, references: Sequence[SeenPicture], face: int) -> Compared:
+def _compared(given: str, references: Sequence[SeenPicture], face: int) -> Compared:
+    name = given.encode("utf-8", "replace").decode("utf-8")  # names on disk may be any bytes
     try:
-        seen = see_face(name, number=face)
+        seen = see_face(given, number=face)
     except GrokAgentError as error:
         return Compared(name, None, None, error)
     return Compared(name, seen, compare_seen(references, seen, Bands()))
