@@ -39,7 +39,7 @@ MAX_GOLD = 4
 MAX_CHANGED = 20
 MIN_WORDS = 4
 MAX_QUERY_CHARS = 1500
-BESIDE_SHARE = 0.2
+BESIDE_SHARE = 0.1
 """Cases of tests, manuals and settings, for each case of program code."""
 
 KEPT_FILES = 300
