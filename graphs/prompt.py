@@ -38,12 +38,14 @@ from grok_agent.tools.images import extract_image_features_tool
 from grok_agent.tools.prompts import NAME as EMIT
 from grok_agent.tools.prompts import emit_prompt_schema_tool
 from grok_agent.tools.workspace import Workspace
+from grok_agent.vision.features import extract, render
 from grok_agent.vision.prepare import prepare
 
 MEASURE = "extract_image_features"
 REVISE = f"Mend these and call {EMIT} once more with the whole prompt."
 MOST_INVALID = 2  # the first try and one repair; then a prompt is made without the model
 MAX_VARIANTS = 20
+MOST_MEASURED = 4  # pictures whose measurements go along unasked, some 600 tokens each
 
 
 @dataclass(frozen=True)
@@ -173,7 +175,7 @@ class PromptWork:
         return [extract_image_features_tool(readable), emit_prompt_schema_tool()]
 
     def survey(self, task: str, images: Sequence[str]) -> FirstLook:
-        """Where the pictures lie, once each is known to be one."""
+        """Where the pictures lie, and what is measured on them, beside the pictures themselves."""
         preset = preset_of(self.request.preset) if self.request.preset else None
         if preset and preset.needs_picture and not images:
             raise ToolError(
@@ -183,7 +185,12 @@ class PromptWork:
         for path in images:
             prepare(Path(path))
         lines = [f"{number}: {printable(path)}" for number, path in enumerate(images, start=1)]
-        return FirstLook("\n".join(["<pictures>", *lines, "</pictures>"]) if lines else "")
+        if not lines:
+            return FirstLook("")
+        listed = ["<pictures>", *lines, "</pictures>", "<measurements>"]
+        for number, path in enumerate(images[:MOST_MEASURED], start=1):
+            listed.append(f"{number}: {render(extract(Path(path)))}")
+        return FirstLook("\n".join([*listed, "</measurements>"]))
 
     def is_settled(self, state: LoopState) -> bool:
         """Whether the model has failed to hand over a valid prompt, and to repair it."""
@@ -198,7 +205,7 @@ class PromptWork:
         if len(emitted) < self.request.variants:
             missing = f"{len(emitted)} of {self.request.variants} prompts were handed over."
             return Verdict(problem=f"{missing} Call {EMIT} now with each whole prompt.")
-        measured = _artifacts(state, MEASURE)
+        measured = _measured(state)
         remarks = critique(
             _spec(emitted[-1]),
             banned=self.request.banned,
@@ -217,7 +224,7 @@ class PromptWork:
         emitted = [_spec(each) for each in _artifacts(state, EMIT)][-self.request.variants :]
         if not emitted and ended and ended["status"] == "done":
             notice("The model handed over no valid prompt; one was made without it.")
-            measured = _artifacts(state, MEASURE)
+            measured = _measured(state)
             emitted = [fallback(str(task_of(state).text), measured[-1] if measured else None)]
         if not emitted:
             return {}
@@ -238,7 +245,7 @@ class PromptWork:
 def _save(specs: Sequence[PromptSpec], state: LoopState, library: PromptLibrary) -> list[int]:
     """Keep the prompts; variants are derived from the first, which bears the cost."""
     task = task_of(state)
-    measured = _artifacts(state, MEASURE)
+    measured = _measured(state)
     numbers: list[int] = []
     for spec in specs:
         number = library.save(
@@ -256,6 +263,17 @@ def _save(specs: Sequence[PromptSpec], state: LoopState, library: PromptLibrary)
 
 def _spec(dump: Mapping[str, Any]) -> PromptSpec:
     return PromptSpec.model_validate(dump, strict=False)
+
+
+def _measured(state: LoopState) -> list[dict[str, Any]]:
+    """What the model measured in this run, else what it was told of the pictures; may be empty."""
+    if found := _artifacts(state, MEASURE):
+        return found
+    try:
+        paths = image_paths(task_of(state))[:MOST_MEASURED]
+        return [extract(Path(path)).model_dump(mode="json") for path in paths]
+    except ToolError:
+        return []  # the pictures are gone by now, and the run goes on without
 
 
 def _artifacts(state: LoopState, tool: str) -> list[dict[str, Any]]:

@@ -88,7 +88,10 @@ def test_picture_is_measured_sent_and_named_by_its_hash(tmp_path: Path, picture:
     assert record.features
     assert record.features["size"]
     opening = planner.requests[0].messages[1]["content"]
-    assert opening[0]["text"].startswith(f"<pictures>\n1: {picture}\n</pictures>\n\n<user_query>")
+    head = f"<pictures>\n1: {picture}\n</pictures>\n<measurements>\n1: Picture: "
+    assert opening[0]["text"].startswith(head)
+    assert '"palette":{"colours":[{"hex":"#' in opening[0]["text"]
+    assert "</measurements>\n\n<user_query>" in opening[0]["text"]
     assert opening[1]["image_url"]["url"].startswith("data:image/jpeg;base64,")
     assert all(each.messages[1] == planner.requests[0].messages[1] for each in planner.requests)
 
@@ -315,3 +318,12 @@ async def test_async_run_makes_the_same(picture: Path) -> None:
         end(await prompt_agent(offline_model()).ainvoke(given)).prompt,
     ]
     assert prompts[0] == prompts[1] is not None
+
+
+def test_an_answer_cut_at_its_length_gets_more_room() -> None:
+    planner = Recording(Turn(content="I think", finish_reason="length"), EMIT, DONE)
+    agent = prompt_agent(planner.model(), request=PromptRequest(preset="portrait", revisions=0))
+    assert end(agent.invoke({"task": "rain"})).status == "done"
+    room = [request.max_tokens or 0 for request in planner.requests]
+    assert room[1] == 2 * room[0]
+    assert room[2] == room[0]
