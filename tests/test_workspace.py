@@ -284,7 +284,8 @@ def test_when_writing_fails_the_old_file_stands_and_nothing_is_left(
 def test_a_read_only_file_and_a_folder_of_that_name_are_refused(root: Path) -> None:
     (root / "src" / "a.py").chmod(0o444)
     workspace = Workspace(root)
-    for path, words in (("src/a.py", "read-only"), ("src", "folder"), ("src/a.py/b", "not a")):
+    refused = [("src/a.py", "read-only"), ("src/a.py/b", "not a")]
+    for path, words in (*refused, ("src", "folder"), (".", "folder")):
         with pytest.raises(ToolError, match=words):
             workspace.write(path, "x")
 

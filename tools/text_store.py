@@ -104,7 +104,8 @@ class TextStore:
         with self._guard:
             lock = self._locks[target]
         with lock, contextlib.ExitStack() as held:
-            if target not in self._held and target.parent.is_dir():
+            is_file_here = target != self.root and target.parent.is_dir()
+            if is_file_here and target not in self._held:
                 with as_tool_error(path):
                     folder = held.enter_context(Folder.open(self.root, target.parent))
                     held.enter_context(folder.locked())
