@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 import types
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -211,6 +212,14 @@ def test_the_same_picture_gives_the_same_figures_and_leaves_opencv_as_it_was() -
     cv2.setNumThreads(2)
     assert measure_faces(opened()) == measure_faces(opened())
     assert cv2.getNumThreads() == 2
+
+
+@needs_opencv
+def test_several_threads_do_not_disturb_each_other() -> None:
+    pictures = [opened(), opened(HOPPER), ImageOps.mirror(opened())]
+    alone = [measure_faces(picture) for picture in pictures]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(measure_faces, pictures * 3)) == alone * 3
 
 
 @needs_opencv

@@ -153,20 +153,21 @@ def _skin_difference(first: SeenFace, second: SeenFace) -> float | None:
 
 def _unfit(seen: SeenPicture, bands: Bands) -> _Unfit:
     face = seen.face
+    name_zh = "图片" if seen.label == "the picture" else f"{seen.label} "
     if face is None:
-        return _Unfit(f"no face was found in {seen.label}", f"{seen.label} 中未找到人脸")
+        return _Unfit(f"no face was found in {seen.label}", f"{name_zh}中未找到人脸")
     width, pose = round(face.detection.box[2]), face.pose
     if width < bands.least_width_px:
         return _Unfit(
             f"the face in {seen.label} is {width} px wide, at least {bands.least_width_px} needed",
-            f"{seen.label} 中的人脸宽仅 {width} 像素，至少需要 {bands.least_width_px} 像素",
+            f"{name_zh}中的人脸宽仅 {width} 像素，至少需要 {bands.least_width_px} 像素",
         )
     aside, upwards = abs(pose.yaw), abs(pose.pitch)
     if aside > bands.most_yaw or upwards > bands.most_pitch:
         return _Unfit(
             f"the face in {seen.label} is turned {aside:.0f}° aside and {upwards:.0f}° up or down, "
             "too far off the front",
-            f"{seen.label} 中的人脸侧转 {aside:.0f}°、俯仰 {upwards:.0f}°，偏离正面过多",
+            f"{name_zh}中的人脸侧转 {aside:.0f}°、俯仰 {upwards:.0f}°，偏离正面过多",
         )
     return _Unfit()
 
