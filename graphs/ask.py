@@ -50,6 +50,7 @@ class Model:
         self._sends_conversation = hasattr(model, "conversation_id")
         self._unbound = model
         self._model = model.bind_tools(schemas, **options)
+        self._max_tokens = options.get("max_tokens")
         self._record = record
 
     @property
@@ -98,7 +99,11 @@ class Model:
     def _send(
         self, state: LoopState, system: str, config: RunnableConfig, question: str = ""
     ) -> AIMessage:
-        options = {"conversation_id": state["run_id"]} if self._sends_conversation else {}
+        options: dict[str, Any] = {}
+        if self._sends_conversation:
+            options["conversation_id"] = state["run_id"]
+        if self._max_tokens and state["incomplete"]:  # reasoning may have taken the room
+            options["max_tokens"] = self._max_tokens * 2 ** state["incomplete"]
         asked = [*compose(state, system), *([HumanMessage(question)] if question else [])]
         messages = without_secrets(asked, self._record.secrets)
         return self._model.invoke(hydrate(messages), config, **options)
