@@ -11,6 +11,7 @@ from typing import Any, Self, cast
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import RunnableConfig
+from langgraph.constants import TAG_NOSTREAM
 from langgraph.graph.message import add_messages
 from pydantic import Field, PrivateAttr
 
@@ -204,8 +205,9 @@ class _Named(Recorder):
 
 
 def _config(share: Share) -> RunnableConfig:
-    """The caller's, without the graph's own keys: nothing here is a step of that graph."""
-    config = RunnableConfig(configurable={"thread_id": share.run_id})
+    """The caller's, without the graph's own keys: nothing here is a step of that graph, nor does
+    it belong to the messages that the graph streams."""
+    config = RunnableConfig(configurable={"thread_id": share.run_id}, tags=[TAG_NOSTREAM])
     if callbacks := share.config.get("callbacks"):
         config["callbacks"] = callbacks
     return config

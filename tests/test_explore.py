@@ -158,6 +158,14 @@ def test_several_explore_at_the_same_time(repo: Path) -> None:
     assert outcome.steps == 2 + 4
 
 
+def test_its_words_are_not_streamed_as_the_callers(repo: Path) -> None:
+    two = Two([ask("What?"), DONE], answers(Turn(content="Words of another.")))
+    agent = repository_agent(two.model(), Workspace(repo), job="ask")
+    parts = agent.stream({"task": "x"}, stream_mode="messages")
+    said = "".join(str(part[0].text) for part in parts if part[0].type == "AIMessageChunk")
+    assert said == "Done."
+
+
 def test_spends_the_budget_of_the_run(repo: Path) -> None:
     def looking(request: ChatRequest, number: int) -> Turn:
         return Turn(tool_calls=(ToolCall("grep", {"pattern": f"x{number}"}),))

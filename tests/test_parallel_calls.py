@@ -17,6 +17,7 @@ from grok_agent.graphs.side_by_side import side_by_side
 from grok_agent.offline.gateway import OfflineGateway
 from grok_agent.offline.wire import ChatRequest, ToolCall, Turn
 from grok_agent.tools import repository_tools
+from grok_agent.tools.edit_log import read_edits
 from grok_agent.tools.terminal import Terminal
 
 Named = tuple[str, dict[str, Any]]
@@ -178,6 +179,15 @@ def test_cut_in_the_middle_the_commands_under_way_end(workspace: Workspace) -> N
     while terminal.state.waited_for:
         time.sleep(0.01)
     assert time.monotonic() - before < 50
+
+
+def test_what_they_change_is_recorded(workspace: Workspace, tmp_path_factory: Any) -> None:
+    record = tmp_path_factory.mktemp("run")
+    workspace.record_to(record, step=1)
+    run(workspace, *[command(f"echo {n} > new{n}.txt") for n in range(8)])
+    assert {edit.path for edit in read_edits(record) if edit.done} == {
+        f"new{n}.txt" for n in range(8)
+    }
 
 
 def test_what_one_command_planted_is_not_kept_by_another(tmp_path: Path) -> None:
