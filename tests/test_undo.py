@@ -272,6 +272,25 @@ def test_an_edit_that_failed_is_no_edit(
     assert not plan_undo(record).restorations
 
 
+def test_nothing_is_changed_that_cannot_be_recorded(
+    root: Path, record: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = recorded(root, record)
+    before, open_ = snapshot(root), os.open
+
+    def full(path: str | Path, flags: int, *arguments: int, **options: int) -> int:
+        if flags & os.O_CREAT and str(path).startswith(str(record)):
+            raise OSError(28, "No space left on device")
+        return open_(path, flags, *arguments, **options)
+
+    monkeypatch.setattr(os, "open", full)
+    with pytest.raises(ToolError, match="No space left"):
+        workspace.write("src/a.py", "a = 2\n")
+    with pytest.raises(ToolError, match="was not run, since what it changes cannot be recorded"):
+        run_command(workspace, "echo > src/a.py", 9)
+    assert snapshot(root) == before
+
+
 def test_an_edit_that_was_cut_off_is_judged_by_the_file(root: Path, record: Path) -> None:
     workspace = recorded(root, record)
     with during_call("call-1"):

@@ -36,7 +36,7 @@ def repo(tmp_path: Path) -> Path:
 def state_of(repo: Path) -> tuple[object, ...]:
     """What a user would miss: files, index, branch, stash, and the configuration."""
     files = {path: path.read_bytes() for path in sorted(repo.iterdir()) if path.is_file()}
-    index = git(repo, "ls-files", "--stage")
+    index = (repo / ".git" / "index").read_bytes()
     config = (repo / ".git" / "config").read_bytes()
     return files, index, git(repo, "rev-parse", "HEAD"), git(repo, "stash", "list"), config
 

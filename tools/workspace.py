@@ -22,7 +22,7 @@ from grok_agent.tools.permission import Decision, Mode
 from grok_agent.tools.ripgrep import list_files
 from grok_agent.tools.rules import Rules
 from grok_agent.tools.sandbox import Limits, confinement
-from grok_agent.tools.text_store import TextStore, as_tool_error, is_inside
+from grok_agent.tools.text_store import TextStore, is_inside
 from grok_agent.tools.textfile import TextFile
 from grok_agent.tools.watch import Watch, WatchedCommand
 
@@ -242,8 +242,13 @@ class Workspace:
             return WatchedCommand()
         if self._watch is None or self._watch.log is not self._texts.log:
             self._watch = Watch(self.root, self._changes.list_files, self._texts.log)
-        with as_tool_error("The run's record"):
+        try:
             return self._watch.begin()
+        except OSError as error:
+            raise ToolError(
+                f"The command was not run, since what it changes cannot be recorded: {error}.",
+                next_step=f"The user makes room for {self._texts.log.folder}.",
+            ) from error
 
     def diff(self) -> str:
         """Unified diff of what changed since the workspace was made: own edits, and what commands
