@@ -14,6 +14,7 @@ from grok_agent.errors import ToolError
 from grok_agent.profile import ImageLimits
 from grok_agent.vision import webp
 from grok_agent.vision.features import extract, render
+from grok_agent.vision.kept import Kept
 from grok_agent.vision.levels import eight_bit_rows
 from grok_agent.vision.prepare import MOST_BYTES, data_url, most_bytes, prepare
 from grok_agent.vision.shrink import shrink
@@ -29,6 +30,34 @@ def encoded(image: Image.Image, file_format: str = "PNG", **options: Any) -> byt
 
 def pixels(jpeg: bytes) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(jpeg))).astype(int)
+
+
+# Memory for what was made
+
+
+def test_the_same_content_is_prepared_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = encoded(Image.effect_noise((90, 90), 50))
+    first = prepare(source)
+
+    def decoded_again(*_: Any) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("grok_agent.vision.prepare.decode_found", decoded_again)
+    assert prepare(source) is first
+    with pytest.raises(AssertionError):
+        prepare(source, ImageLimits(max_side_px=64))
+
+
+def test_what_is_kept_has_a_bound() -> None:
+    kept: Kept[str] = Kept(100)
+    for number in range(9):
+        kept.put(number, str(number), 30)
+        assert kept.get(0) == "0", "what is used stays"
+    assert [kept.get(number) for number in range(9)] == ["0", *[None] * 6, "7", "8"]
+    kept.put("large", "x", 101)
+    assert kept.get("large") is None
+    kept.put(8, "again", 90)
+    assert (kept.get(8), kept.get(7)) == ("again", None)
 
 
 # Two files in one

@@ -108,7 +108,8 @@ def _compact(features: ImageFeatures) -> dict[str, Any]:
             continue
         values = {field: _short(field, getattr(group, field)) for field in fields}
         told = {field: value for field, value in values.items() if value not in (None, "", [])}
-        data[name] = told | {"confidence": group.confidence}
+        if told:
+            data[name] = told | {"confidence": group.confidence}
     if features.faces.available:
         data["faces"] = features.faces.in_brief()
     else:
