@@ -1,6 +1,7 @@
 """Secrets stay here: what leaves holds placeholders, what is written the secrets again."""
 
 import json
+import os
 import stat
 import string
 from collections.abc import Callable
@@ -221,6 +222,9 @@ def test_part_of_a_key_does_not_show_it(repo: Path) -> None:
     for offset in range(1, 5):
         shown = invoke(workspace, "read_file", target_file="deploy.txt", offset=offset, limit=1)
         assert not any(line in shown for line in KEY_LINES[:2])  # the third shows two bytes
+    found = invoke(Workspace(repo), "grep", pattern=KEY_LINES[1][:8])
+    assert "deploy.txt" in found
+    assert KEY_LINES[1] not in found
 
 
 def test_no_command_gets_a_secret_and_its_output_shows_none(repo: Path) -> None:
@@ -257,6 +261,13 @@ def test_leave_shows_the_file_without_its_values(repo: Path) -> None:
     said = invoke(workspace, "read_file", target_file=".env")
     assert "DB_PASSWORD=hidden_secret_" in said
     assert "tiger7" not in said
+
+
+def test_a_pipe_named_like_a_secret_is_not_waited_for(repo: Path) -> None:
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(repo / "a.env")
+    (repo / "b.env").mkdir()
+    assert API not in invoke(Workspace(repo), "read_file", target_file="config.py")
 
 
 # What leaves

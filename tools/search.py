@@ -1,10 +1,11 @@
 """The tool ``grep``: ripgrep over the workspace."""
 
+import contextlib
 import os
 import re
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -28,6 +29,7 @@ LIMITS: dict[str, tuple[int, int]] = {  # lines or entries shown: by default, at
     "count": (500, 10_000),
 }
 MAX_LINES_COUNTED = 20_000
+KEY_LINE = re.compile(r"[A-Za-z0-9+/]{32,}={0,2}")
 OUTPUT_LINE = re.compile(rb"(?s)([^\0]*)\0(\d+)(?:([:-])(.*))?")  # path, number, mark, text
 
 
@@ -78,7 +80,14 @@ class Grep(WorkspaceTool):
         search.run(found.take)
         if not found.seen:
             search.raise_if_failed()
+        self._learn_keys(found.hits)
         return found.result(str(self.workspace.root), arguments.output_mode, search.cut_short)
+
+    def _learn_keys(self, hits: Sequence[SearchHit]) -> None:
+        """A line alone does not tell that it is part of a private key; its file does."""
+        for path in {hit.path for hit in hits if KEY_LINE.fullmatch(hit.text.strip())}:
+            with contextlib.suppress(ToolError):
+                self.workspace.secrets.learn(self.workspace.peek(path).text, path)
 
     def _is_hidden(self, target: str) -> Callable[[str], bool]:
         """Whether lines of a file are passed over: it needs leave, and was not asked for."""

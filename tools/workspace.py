@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 
-from grok_agent.context.file_kinds import classify
+from grok_agent.context.file_kinds import is_secret_name
 from grok_agent.context.secrets import Secrets
 from grok_agent.errors import SettingsError, ToolError
 from grok_agent.tools import permission as permissions
@@ -199,7 +199,7 @@ class Workspace:
 
     def is_secret(self, path: str) -> bool:
         """True when the file is named like one that holds secrets, as given or behind links."""
-        return any(classify(name, b"") == "secret" for name in self.names_of(path))
+        return any(map(is_secret_name, self.names_of(path)))
 
     def may_show(self, path: str) -> bool:
         """True when ``path`` lies inside and needs no leave: it is allowed by a rule, or by none

@@ -71,6 +71,12 @@ def classify(path: str, head: bytes) -> Kind:
     return plain
 
 
+def is_secret_name(path: str) -> bool:
+    """True when the name alone says that a file may hold secrets."""
+    path = path.casefold()
+    return _names_a_secret(path, path.rpartition("/")[2])
+
+
 def is_binary_name(path: str) -> bool:
     """True when the ending of ``path`` alone says that the file is no text."""
     return splitext(path)[1].casefold() in BINARY_ENDS

@@ -17,7 +17,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from grok_agent.context.file_kinds import classify
+from grok_agent.context.file_kinds import is_secret_name
 from grok_agent.context.secret_patterns import PLACEHOLDER, find, is_stand_in, looks_random
 from grok_agent.errors import ToolError
 from grok_agent.folders import cache_folder
@@ -80,7 +80,7 @@ class Secrets:
             placeholder = self._placeholder(value, found.kind)
             if len(value) >= MIN_KNOWN:
                 self._known[value] = placeholder
-        if path and classify(path, b"") == "secret":
+        if is_secret_name(path):
             self._learn_assignments(text)
 
     def hide(self, text: str) -> str:
@@ -117,7 +117,7 @@ class Secrets:
     def hide_file(self, text: str, path: str) -> tuple[str, list[Hidden]]:
         """The whole text of the file ``path`` without its secrets, and what was taken out."""
         self._learn_files()
-        if classify(path, b"") == "secret":
+        if is_secret_name(path):
             self._learn_assignments(text)
         hidden = self._without(text)
         if hidden == text:
@@ -193,7 +193,8 @@ class Secrets:
             return
         for path in secret_files(root):
             try:
-                text = path.read_bytes()[:MAX_FILE_BYTES].decode("utf-8", "replace")
+                with path.open("rb") as file:
+                    text = file.read(MAX_FILE_BYTES).decode("utf-8", "replace")
             except OSError:
                 continue
             self.learn(text, path.relative_to(root).as_posix())
@@ -212,15 +213,15 @@ def is_plain(value: str) -> bool:
 def secret_files(root: Path) -> Iterator[Path]:
     """Files named like secrets in the upper folders of ``root``, whatever git ignores."""
     seen = found = 0
+    top = str(root).rstrip(os.sep) + os.sep
     for folder, names, files in os.walk(root):
-        depth = len(Path(folder).relative_to(root).parts)
-        names[:] = sorted(set(names) - PASSED_OVER) if depth < MAX_DEPTH else []
+        below = f"{folder}{os.sep}"[len(top) :].replace(os.sep, "/")
+        names[:] = sorted(set(names) - PASSED_OVER) if below.count("/") < MAX_DEPTH else []
         seen += len(files)
-        for name in sorted(files):
-            path = Path(folder, name)
-            if classify(path.relative_to(root).as_posix(), b"") == "secret" and path.is_file():
+        for path in sorted(below + name for name in files if is_secret_name(below + name)):
+            if (root / path).is_file():  # a pipe would never end
                 found += 1
-                yield path
+                yield root / path
         if seen > MAX_ENTRIES or found > MAX_FILES:
             return
 
