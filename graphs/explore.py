@@ -7,6 +7,7 @@ spends of the budget of the run that calls it, under the same conversation id.
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any, Self, cast
 
 from langchain_core.language_models import BaseChatModel
@@ -21,6 +22,7 @@ from grok_agent.graphs.answers import last_words
 from grok_agent.graphs.begin import begin
 from grok_agent.graphs.instructions import EXPLORE
 from grok_agent.graphs.loop import Loop, following
+from grok_agent.graphs.once import Once
 from grok_agent.graphs.places import places_in, unsound
 from grok_agent.graphs.record import Recorder
 from grok_agent.graphs.request import tell
@@ -143,7 +145,8 @@ class _Explorer:
     def find_out(self, asked: ExploreArguments) -> Explored:
         work = ExploreWork(self._workspace, asked.paths)
         budget = Budget(max_usd=None, max_steps=MAX_REQUESTS, max_input_tokens=MAX_INPUT_TOKENS)
-        loop = Loop(self._model, work, budget, _Named(self._share, self._agent), HISTORY)
+        record = _Named(self._share, self._agent, _key(asked))
+        loop = Loop(self._model, work, budget, record, HISTORY)
         state = self._run(loop, asked.question)
         answer, stop = last_words(state), state["stop"]
         assert stop  # the loop ends with it
@@ -190,10 +193,24 @@ class _Explorer:
 class _Named(Recorder):
     """Passes on the events of a sub-agent under its name, without those of a whole run."""
 
-    def __init__(self, share: Share, agent: str) -> None:
+    def __init__(self, share: Share, agent: str, key: str) -> None:
         super().__init__(None)
         self._share = share
         self._agent = agent
+        self._key = key
+
+    def once(
+        self,
+        state: LoopState,
+        config: RunnableConfig,
+        step: int,
+        workspace: Workspace | None = None,
+        agent: str = "",
+    ) -> Once:
+        """What earlier processes have done of this, by the record of the run."""
+        if self._share.record is None:
+            return super().once(state, config, step, workspace)
+        return self._share.record.once(state, self._share.config, step, workspace, self._key)
 
     def send(self, run_id: str, event: str, unless: str = "", /, **fields: Any) -> None:
         """Hand the event to the run's recorder, if there is one."""
@@ -202,6 +219,12 @@ class _Named(Recorder):
         if event == "model":  # the sum is the run's
             fields["total_usd"] = self._share.usd_with(self._agent, fields["total_usd"])
         self._share.record.send(run_id, event, unless, agent=self._agent, **fields)
+
+
+def _key(asked: ExploreArguments) -> str:
+    """A name that is the same when the call is run again; names by order are not."""
+    words = "\0".join([asked.question, *asked.paths])
+    return f"explore {sha256(words.encode('utf-8', 'replace')).hexdigest()[:16]}"
 
 
 def _config(share: Share) -> RunnableConfig:

@@ -15,6 +15,10 @@ from grok_agent.tools.permission import EDITING_TOOLS, READING_TOOLS
 from grok_agent.tools.workspace import Workspace
 from grok_agent.work_log import WorkLog
 
+OF_SUB_AGENTS = frozenset({"explore"})
+"""Tools whose own requests are kept one by one: run again, they cost nothing, and what they have
+cost is counted anew."""
+
 EFFECT_UNKNOWN = (
     "This call was under way when the program was killed; its effect is not known, and it was not"
     " repeated. Look at what it has done before you repeat it."
@@ -34,7 +38,8 @@ def go_on(workspace: Workspace, folder: Path) -> None:
 class Once:
     """The work of one step (from 1) of the graph, on the record ``log`` of its run in ``folder``.
 
-    Without a log everything is done, as nothing is known of an earlier process.
+    Without a log everything is done, as nothing is known of an earlier process. ``agent`` is what a
+    sub-agent is called in the record, the same in each process.
     """
 
     def __init__(
@@ -44,6 +49,7 @@ class Once:
         config: RunnableConfig,
         step: int,
         workspace: Workspace | None,
+        agent: str = "",
     ) -> None:
         # The task's name stays the same when LangGraph takes up a step again, and only then.
         self._task = str(config.get("configurable", {}).get("checkpoint_ns", ""))
@@ -52,7 +58,8 @@ class Once:
         self._log = log if resumes else None
         self._folder = folder
         self._step = step
-        self._answer = f"answer {step}"
+        self._agent = f"{agent} " if agent else ""
+        self._answer = f"{self._agent}answer {step}"
         self._workspace = workspace
 
     def has_answer(self) -> bool:
@@ -71,7 +78,7 @@ class Once:
 
     def has_result(self, call: ToolCall) -> bool:
         """Whether ``call`` was answered before."""
-        return self._log is not None and self._log.finished(self._task, _id(call)) is not None
+        return self._log is not None and bool(self._log.finished(self._task, self._name(call)))
 
     def result(self, call: ToolCall, run: Callable[[], ToolMessage]) -> ToolMessage:
         """The message that answered ``call`` before, else that of ``run``.
@@ -81,26 +88,28 @@ class Once:
         """
         if self._log is None:
             return run()
-        known: ToolMessage | None = self._log.finished(self._task, _id(call))
+        if call["name"] in OF_SUB_AGENTS:
+            return run()
+        known: ToolMessage | None = self._log.finished(self._task, self._name(call))
         if known is not None:
             return known
         reads = call["name"] in READING_TOOLS or not touch_of(call, self._workspace).writes
         if reads:
             message = run()
-        elif self._log.has_begun(self._task, _id(call)):
+        elif self._log.has_begun(self._task, self._name(call)):
             message = self._settled(call) or self._begin(call, run)
         else:
             message = self._begin(call, run)
-        self._log.finish(self._task, _id(call), message, self._seen, durable=not reads)
+        self._log.finish(self._task, self._name(call), message, self._seen, durable=not reads)
         return message
 
     def _begin(self, call: ToolCall, run: Callable[[], ToolMessage]) -> ToolMessage:
         assert self._log
-        self._log.begin(self._task, _id(call))
+        self._log.begin(self._task, self._name(call))
         try:
             return run()
         except GraphBubbleUp:  # it asks for something, and comes again
-            self._log.withdraw(self._task, _id(call))
+            self._log.withdraw(self._task, self._name(call))
             raise
 
     def _settled(self, call: ToolCall) -> ToolMessage | None:
@@ -130,6 +139,9 @@ class Once:
         if self._workspace:
             done = (edit for edit in edits if edit.done and edit.after)
             self._workspace.recall({edit.path: edit.after.digest for edit in done if edit.after})
+
+    def _name(self, call: ToolCall) -> str:
+        return self._agent + _id(call)
 
     def _seen(self) -> dict[str, str]:
         return self._workspace.seen() if self._workspace else {}

@@ -70,15 +70,17 @@ class Recorder:
         config: RunnableConfig,
         step: int,
         workspace: Workspace | None = None,
+        agent: str = "",
     ) -> Once:
-        """What earlier processes have done of this ``step`` (from 1) of the run."""
+        """What earlier processes have done of this ``step`` (from 1) of the run, or of a sub-agent
+        of it that they call ``agent``."""
         run_id = state["run_id"]
         if self._journal_dir is None or not run_id:
             return Once(None, Path(), config, step, workspace)
         folder = run_folder(self._journal_dir, run_id)
         if run_id not in self._logs:
             self._logs[run_id] = WorkLog(folder)
-        return Once(self._logs[run_id], folder, config, step, workspace)
+        return Once(self._logs[run_id], folder, config, step, workspace, agent)
 
     def answer(
         self,

@@ -6,14 +6,16 @@ money in US dollars, counts in tokens; steps count from 1. Further fields by ``e
 
 ========= ==========================================================================================
 start     job, task, images (paths), workspace (folder or ""), budget (max_usd, max_steps,
-          max_seconds, max_input_tokens, max_total_tokens)
+          max_seconds, max_input_tokens, max_total_tokens); of a fork also forked_from (a run)
+          and at_step
+resume    budget: another process goes on with the run, whose steps count on
 survey    text (what the model is told before the task), tokens (the whole first request)
 model     step, text, reasoning, tool_calls (list of id, name, arguments), finish_reason, model (as
           served), usage (input_tokens, cached_tokens, output_tokens, reasoning_tokens; null when
           the gateway sent none), cost (usd, basis), total_usd (of the run; null when unknown),
           seconds
-tool      id, tool, arguments, ok, denied (the leave that is missing, or ""), result (what the model
-          reads), seconds
+tool      step, id, tool, arguments, ok, denied (the leave that is missing, or ""), result (what
+          the model reads), seconds
 check     command, exit_code (null when it did not run to its end), output, seconds
 plan      of a sweep: mode, width, lead_tokens, shards (files, tokens), left_out (path, reason),
           estimate (requests, input_tokens, cached_tokens, output_tokens, usd, usd_uncached,

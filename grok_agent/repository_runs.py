@@ -123,9 +123,27 @@ def fork_run(
             _config(started.run), values, as_node="call_model" if is_answer else "run_tools"
         )
         go_on(workspace, before)
+        _tell_fork(started, step, words, settings, show)
         return None
 
     _run(started, workspace, model, settings, given, as_json=as_json, as_jsonl=as_jsonl)
+
+
+def _tell_fork(
+    started: Started, step: int, words: str, settings: Settings, show: console.Reporter
+) -> None:
+    facts = {
+        "job": started.job,
+        "task": words or started.task,
+        "images": [],
+        "workspace": started.repo,
+        "budget": asdict(budget_of(settings)),
+        "forked_from": started.forked_from,
+        "at_step": step,
+    }
+    event = stamp({"event": "start", **facts}, started.run)
+    Journal(_folder(started.run, settings)).append(event)
+    show.event(event)
 
 
 def _run(

@@ -232,6 +232,30 @@ def test_eight_calls_of_which_some_had_ended(repo: Path, killer: Killer) -> None
     assert len(read_edits(program.runs / "r")) == 8
 
 
+def test_requests_of_a_sub_agent_are_paid_once_and_counted(repo: Path, killer: Killer) -> None:
+    found = (Turn(tool_calls=(READ,)), Turn(content="It is 1: app.py:1"))
+    explore = call("explore", question="What is VALUE?")
+
+    class WithSubAgent(Program):
+        def plan(self, request: ChatRequest) -> Turn:
+            names = {tool["function"]["name"] for tool in request.usable_tools}
+            if "explore" in names:
+                return super().plan(request)
+            number = sum(message["role"] == "assistant" for message in request.messages)
+            self.asked.append(100 + number)
+            return found[number]
+
+    program = WithSubAgent(repo, Turn(tool_calls=(explore, COMMAND)), DONE)
+    killer.before = "kept 1.1"
+    program.killed("look")
+    outcome = program.process()
+    assert outcome.status == "done"
+    assert program.asked == [0, 100, 101, 1]
+    assert outcome.steps == 4
+    assert (repo / "log").read_text() == "once\n"
+    assert "app.py:1" in program.results()["explore"]
+
+
 def test_a_record_of_work_that_is_torn_costs_only_its_end(tmp_path: Path) -> None:
     log = WorkLog(tmp_path)
     log.finish("t", "a", ToolMessage("one " * 1_000, tool_call_id="a"))
