@@ -4,10 +4,10 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import astuple, dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from grok_agent.errors import ToolError
 from grok_agent.tools.changes import (
@@ -135,7 +135,7 @@ class Watch:
         at_ns, self._room = time.time_ns(), MAX_KEPT_TOTAL_BYTES
         known = self._view.files if self._view else {}
         listed = set(self._list_files())
-        folders, links = self._beside({*_parents(listed), "."})
+        folders, links = self._beside(_parents(listed) | {"."})
         files: dict[str, Known] = {}
         contents: dict[str, bytes] = {}
         for path in sorted(listed | links | known.keys()):
@@ -146,7 +146,7 @@ class Watch:
 
     def _look_at(self, path: str, known: Known | None, contents: dict[str, bytes]) -> Known | None:
         try:
-            status = (self._root / path).lstat()
+            status = os.lstat(f"{self._root}/{path}")  # without objects for a path: many files
         except (OSError, ValueError):
             return None
         signature = (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
@@ -171,9 +171,9 @@ class Watch:
         """``folders`` with those in them, and the links in them, by their paths."""
         inside, links = set(folders), set()
         for folder in folders:
-            with suppress(OSError), os.scandir(self._root / folder) as entries:
+            with suppress(OSError), os.scandir(f"{self._root}/{folder}") as entries:
                 for entry in entries:
-                    path = (PurePosixPath(folder) / entry.name).as_posix()
+                    path = entry.name if folder == "." else f"{folder}/{entry.name}"
                     if entry.name == ".git":
                         continue
                     if entry.is_symlink():
@@ -237,11 +237,17 @@ def _state(known: Known | None) -> FileState | None:
     return known.state if known else None
 
 
-def _parents(paths: Iterable[str]) -> Iterator[str]:
+def _parents(paths: Iterable[str]) -> set[str]:
+    """The folders above any of ``paths``, without the root."""
+    found: set[str] = set()
     for path in paths:
-        yield from _above(path)
+        folder = path.rpartition("/")[0]
+        while folder and folder not in found:
+            found.add(folder)
+            folder = folder.rpartition("/")[0]
+    return found
 
 
 def _above(path: str) -> list[str]:
     """The folders above ``path``, outermost first, without the root."""
-    return [parent.as_posix() for parent in reversed(PurePosixPath(path).parents[:-1])]
+    return sorted(_parents([path]))
