@@ -215,6 +215,46 @@ def test_a_mesh_tells_the_light_better_than_a_bulge() -> None:
     assert group.confidence > 0.5
 
 
+def relit(image: Image.Image, columns: slice, factor: float) -> Image.Image:
+    encoded_levels = np.asarray(image) / 255
+    linear = np.where(
+        encoded_levels <= 0.04045, encoded_levels / 12.92, ((encoded_levels + 0.055) / 1.055) ** 2.4
+    )
+    linear[:, columns] *= factor
+    levels = np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
+    return Image.fromarray(np.rint(levels * 255).astype(np.uint8))
+
+
+@pytest.fixture
+def on_face() -> ImageFeatures:
+    features = extract(PORTRAIT)
+    if not features.faces.faces:
+        pytest.skip(features.faces.reason)
+    return features
+
+
+def test_on_a_face_the_light_mirrors_and_two_stops_are_two_stops(on_face: ImageFeatures) -> None:
+    ahead = on_face.light_direction
+    mirrored = measured(ImageOps.mirror(portrait())).light_direction
+    assert (ahead.surface, mirrored.pattern) == ("face mesh", ahead.pattern)
+    assert mirrored.azimuth_deg == pytest.approx(-ahead.azimuth_deg, abs=4)
+    assert mirrored.key_fill_stops == pytest.approx(-ahead.key_fill_stops, abs=0.1)
+    left, _, width, _ = on_face.faces.faces[0].box
+    middle = round((left + width / 2) * 512)
+    dark_left = measured(relit(portrait(), slice(0, middle), 0.25)).light_direction
+    dark_right = measured(relit(portrait(), slice(middle, 512), 0.25)).light_direction
+    assert dark_left.key_fill_stops - ahead.key_fill_stops == pytest.approx(2, abs=0.25)
+    assert dark_right.key_fill_stops - ahead.key_fill_stops == pytest.approx(-2, abs=0.25)
+
+
+def test_a_face_says_shot_and_headroom(on_face: ImageFeatures) -> None:
+    group = on_face.composition
+    assert (group.subject, group.shot) == ("face", "medium")
+    assert 0 < group.headroom < 0.13
+    assert on_face.depth_of_field.subject == "face"
+    assert tokens.count(render(on_face)) <= 600
+
+
 def test_the_fit_is_exact_for_a_matt_surface() -> None:
     rng = np.random.default_rng(1)
     normals = rng.normal(size=(400, 3))

@@ -146,6 +146,8 @@ def _shorten(data: dict[str, Any], group: str, name: str) -> None:
         values[name] = values[name][:_LEAST_CHARACTERS]
     else:
         del values[name]
+    if set(values) == {"confidence"}:
+        del data[group]
 
 
 def _first_lines(lines: list[str]) -> list[str]:
