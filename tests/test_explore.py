@@ -161,7 +161,7 @@ def test_several_explore_at_the_same_time(repo: Path) -> None:
 def test_its_words_are_not_streamed_as_the_callers(repo: Path) -> None:
     two = Two([ask("What?"), DONE], answers(Turn(content="Words of another.")))
     agent = repository_agent(two.model(), Workspace(repo), job="ask")
-    parts = agent.stream({"task": "x"}, stream_mode="messages")
+    parts: Any = agent.stream({"task": "x"}, stream_mode="messages")
     said = "".join(str(part[0].text) for part in parts if part[0].type == "AIMessageChunk")
     assert said == "Done."
 
