@@ -191,6 +191,8 @@ def _line_of(event: Mapping[str, Any]) -> str:
     match event["event"]:
         case "start":
             return f"{event['job']}: {_first_line(event['task'])}"
+        case "resume":
+            return f"going on with {event['run']}"
         case "survey":
             return f"  surveyed ({event['tokens']:,} tokens in the first request)"
         case "model" if event["tool_calls"] and event["text"]:

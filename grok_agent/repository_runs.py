@@ -220,7 +220,7 @@ def _to_go_on(graph: Graph, started: Started, was_swept: bool) -> Given:
         )
     if was_swept:  # shards that were answered are kept, and not asked for again
         return {"task": started.task}
-    ready = {"stop": None, "outcome": {}, "incomplete": 0, "repairs": 0}
+    ready: dict[str, Any] = {"stop": None, "outcome": {}, "incomplete": 0, "repairs": 0}
     graph.update_state(config, ready, as_node="run_tools")
     return None
 

@@ -55,9 +55,9 @@ class Started:
                     next_step="Use that version, or start the task again.",
                 )
             given = data.pop("guarding")
-            paths = {name: tuple(map(Path, given.pop(name))) for name in ("readable", "writable")}
-            rules = {name: tuple(given.pop(name)) for name in ("allow", "ask", "deny")}
-            return cls(**data, guarding=Guarding(**given, **paths, **rules))
+            given |= {name: tuple(given[name]) for name in ("allow", "ask", "deny")}
+            given |= {name: tuple(map(Path, given[name])) for name in ("readable", "writable")}
+            return cls(**data, guarding=Guarding(**given))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise SettingsError(
                 f"The run {folder.name} does not say how it was started, so it cannot go on.",
