@@ -15,12 +15,15 @@ if TYPE_CHECKING:
     from grok_agent.graphs.prompt import prompt_agent
     from grok_agent.graphs.repository import repository_agent
     from grok_agent.graphs.state import Budget, Outcome
+    from grok_agent.graphs.translate import translate
     from grok_agent.library import PromptLibrary
     from grok_agent.offline import offline_model
     from grok_agent.prompts.schema import PromptSpec
     from grok_agent.settings import Settings
     from grok_agent.tools import image_tools, repository_tools
     from grok_agent.tools.workspace import Workspace
+    from grok_agent.vision.compare import compare_faces
+    from grok_agent.vision.sheet import contact_sheet
 
 _HOME = {
     "Budget": "grok_agent.graphs.state",
@@ -35,11 +38,14 @@ _HOME = {
     "SettingsError": "grok_agent.errors",
     "ToolError": "grok_agent.errors",
     "Workspace": "grok_agent.tools.workspace",
+    "compare_faces": "grok_agent.vision.compare",
+    "contact_sheet": "grok_agent.vision.sheet",
     "image_tools": "grok_agent.tools",
     "offline_model": "grok_agent.offline",
     "prompt_agent": "grok_agent.graphs.prompt",
     "repository_agent": "grok_agent.graphs.repository",
     "repository_tools": "grok_agent.tools",
+    "translate": "grok_agent.graphs.translate",
 }
 
 __all__ = [
@@ -56,11 +62,14 @@ __all__ = [
     "ToolError",
     "Workspace",
     "__version__",
+    "compare_faces",
+    "contact_sheet",
     "image_tools",
     "offline_model",
     "prompt_agent",
     "repository_agent",
     "repository_tools",
+    "translate",
 ]
 
 
