@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from grok_agent.context.file_kinds import classify
+from grok_agent.context.file_kinds import is_secret_name
 from grok_agent.errors import SettingsError
 
 BRANCH_PREFIX = "grok-agent/"
@@ -170,7 +170,7 @@ def _snapshot(top: Path) -> tuple[str, tuple[str, ...]]:
         own = {"GIT_INDEX_FILE": str(index)}
         _git(top, "add", "-u", ":/", environment=own)
         new = _git(top, "ls-files", "--others", "--exclude-standard", "-z").split("\0")
-        secret = [name for name in new if name and classify(name, b"") == "secret"]
+        secret = [name for name in new if name and is_secret_name(name)]
         wanted = "\0".join(name for name in new if name and name not in secret)
         _git(top, "update-index", "--add", "-z", "--stdin", environment=own, given=wanted)
         tree = _git(top, "write-tree", environment=own)
