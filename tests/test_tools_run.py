@@ -166,7 +166,7 @@ def test_a_projects_configuration_cannot_make_a_check_write(workspace: Workspace
     [
         ({"timeout": 0}, "timeout"),
         ({"timeout": 300_001}, "300000"),
-        ({"is_background": True}, "command, description, timeout, background"),
+        ({"is_background": True}, "[timeout: integer], [background: boolean]"),
         ({"command": ""}, "command"),
         ({"command": "nul\0"}, "could not be started"),
     ],
