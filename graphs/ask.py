@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, cast
 
+from langchain_core.exceptions import ContextOverflowError
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.runnables import RunnableConfig
@@ -70,6 +71,10 @@ class Model:
             return asked | self._recover(state, error)
         except SpendingCapError as error:  # nothing was sent
             return {"stop": ending("over_budget", str(error), limit="usd")}
+        except ContextOverflowError as error:  # of another chat model than ours
+            if not (update := self._smaller(state, str(error))):
+                raise
+            return asked | update
         sizes = self._sizes(state, answer)
         asked |= self._account(state, answer)
         now = cast(LoopState, {**state, **asked})
@@ -150,10 +155,16 @@ class Model:
         )
         return {"incomplete": 0, "repairs": state["repairs"] + 1, **tell(state, repair)}
 
+    def _smaller(self, state: LoopState, what: str) -> Update:
+        """The update by which the next request is smaller; empty where nothing can leave it."""
+        update = after_overflow(state)
+        if update:
+            self._record.notice(state, f"{what} The request is made smaller.")
+        return update
+
     def _recover(self, state: LoopState, error: GatewayError | ToolError) -> Update:
         """Ask again for an answer that is not whole, at first word for word; else end the run."""
-        if isinstance(error, ContextTooLongError) and (update := after_overflow(state)):
-            self._record.notice(state, f"{error.what} The request is made smaller.")
+        if isinstance(error, ContextTooLongError) and (update := self._smaller(state, error.what)):
             return update
         times = state["incomplete"] + 1
         if not isinstance(error, IncompleteAnswerError) or times > MAX_INCOMPLETE:

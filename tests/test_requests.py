@@ -8,7 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from langchain_core.exceptions import ContextOverflowError
+from langchain_core.language_models import GenericFakeChatModel
+from langchain_core.messages import AIMessage
 from langgraph.checkpoint.memory import InMemorySaver
+from pydantic import Field
 
 from grok_agent import Budget, HistoryLimits, Outcome, Workspace, offline_model
 from grok_agent.context.tokens import count_messages
@@ -194,6 +198,42 @@ def test_an_overflow_that_nothing_can_mend_ends_the_run_with_its_work(repo: Path
     _, outcome = run(wire, Workspace(repo), history=HistoryLimits())
     assert (outcome.status, outcome.error_kind) == ("failed", "ContextTooLongError")
     assert len(wire.bodies) < 12
+
+
+class Narrow(GenericFakeChatModel):
+    """Another chat model, which refuses requests above a size that nobody knows."""
+
+    most_chars: int = 20_000
+    asked: list[int] = Field(default_factory=list)
+
+    def bind_tools(self, tools: Any, **options: Any) -> Any:
+        return self
+
+    def _generate(self, messages: Any, *args: Any, **options: Any) -> Any:
+        self.asked.append(sum(len(str(each.content)) for each in messages))
+        if self.asked[-1] > self.most_chars:
+            raise ContextOverflowError("too long")
+        return super()._generate(messages, *args, **options)
+
+
+def answers(turns: int) -> Iterator[AIMessage]:
+    for number in range(turns):
+        call: Any = {"name": "read_file", "args": read(number).arguments, "id": str(number)}
+        yield AIMessage("", tool_calls=[call])
+    yield AIMessage("Done.")
+
+
+def test_overflow_of_another_chat_model_shrinks_the_request_too(repo: Path) -> None:
+    model = Narrow(messages=answers(16))
+    state = repository_agent(model, Workspace(repo)).invoke({"task": TASK})
+    assert state["outcome"]["status"] == "done"
+    assert max(model.asked) > model.most_chars
+
+
+def test_overflow_of_another_chat_model_that_nothing_mends_is_raised(repo: Path) -> None:
+    model = Narrow(messages=answers(2), most_chars=10)
+    with pytest.raises(ContextOverflowError):
+        repository_agent(model, Workspace(repo)).invoke({"task": TASK})
 
 
 def test_every_request_of_a_run_names_its_thread(repo: Path) -> None:

@@ -26,6 +26,7 @@ REMEMBERED = 4_000
 MAX_WORDS = 240
 MAX_OUTCOME = 160
 MAX_VALUE = 90
+MAX_PATH = 200
 MAX_NAMED_FILES = 6
 
 CHARS_WORTH_KEEPING = 1_200
@@ -126,19 +127,24 @@ def _read(args: Mapping[str, Any], text: str) -> Entry:
     head = _NUMBERED.match(text)
     first = int(head[1]) if head else 1
     last = first + text.count("\n")
-    return Entry("read", f"read {path} lines {first}-{last}", path, first, last)
+    return Entry("read", f"read {_shown_path(args)} lines {first}-{last}", path, first, last)
 
 
 def _changed(name: str, args: Mapping[str, Any]) -> Entry:
     path = _path(args)
     if name == "write":
         content = str(args.get("content", ""))
-        return Entry("change", f"wrote {path} ({content.count(chr(10))} lines)", path, text=content)
+        return Entry(
+            "change",
+            f"wrote {_shown_path(args)} ({content.count(chr(10))} lines)",
+            path,
+            text=content,
+        )
     old, new = str(args.get("old_string", "")), str(args.get("new_string", ""))
     everywhere = " everywhere" if args.get("replace_all") else ""
     before, after = _differing(old, new)
     what = f"{_quoted(before)} -> {_quoted(after)}{everywhere}"
-    return Entry("change", f"changed {path}: {what}", path, text=new)
+    return Entry("change", f"changed {_shown_path(args)}: {what}", path, text=new)
 
 
 def _differing(old: str, new: str) -> tuple[str, str]:
@@ -186,6 +192,10 @@ def _value(value: Any) -> str:
 
 def _path(args: Mapping[str, Any]) -> str:
     return str(args.get("target_file") or args.get("file_path") or "")
+
+
+def _shown_path(args: Mapping[str, Any]) -> str:
+    return _line(_path(args), MAX_PATH)
 
 
 def _quoted(text: str) -> str:
