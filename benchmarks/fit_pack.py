@@ -2,26 +2,24 @@
 
     python benchmarks/fit_pack.py --repo DIR --repo DIR ... [--cases 6] [--keep FILE]
 
-Each DIR is a clone with its history, bare or not. The cases are those of fit_rank.py: commits whose
-message is the task; what is to be found are the lines that they changed, in the repository as it
-was before. The table tells, for each repository, which share of the hunks lies within budgets of
-8,000, 32,000 and 200,000 tokens (four characters each): first with the weights in use, then with
-weights learned on other repositories (in four groups). A hunk counts when all of its lines are in.
-The weights learned on all are printed at the end, for ``WEIGHTS`` in
-grok_agent/context/part_scores.py. ``--keep`` keeps the parts in a file and goes on from there.
+Each DIR is a clone with its history, bare or not. The cases are commits that changed program code
+(commit_cases.py); what is to be found are the lines that they changed. The table tells, for each
+repository, which share of the hunks lies within budgets of 8,000, 32,000 and 200,000 tokens (four
+characters each): first with the weights in use, then with weights learned on other repositories (in
+four groups). A hunk counts when all of its lines are in. The weights learned on all are printed at
+the end, for ``WEIGHTS`` in grok_agent/context/part_scores.py. ``--keep`` keeps the parts in a file
+and goes on from there.
 """
 
 import argparse
 import pickle
 import re
-import subprocess
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from fit_rank import Case, git, mine
+from commit_cases import Case, checked_out, git
 from numpy.typing import NDArray
 
 from grok_agent.context.eligible import reason_against
@@ -64,22 +62,6 @@ class Parts:
             if parts is not None:
                 found[parts] += 1 / len(self.hunks) / len(parts)
         return found
-
-
-def checked_out(repo: Path, cases: int) -> Iterator[tuple[Case, Path]]:
-    """Each case with a checkout of its parent, whose history ends there."""
-    with tempfile.TemporaryDirectory() as folder:
-        clone = Path(folder) / "clone"
-        command = ("git", "clone", "-q", "--shared", "--no-checkout", "--no-tags", repo, clone)
-        subprocess.run(command, check=True)
-        git(clone, "remote", "remove", "origin")
-        for case in mine(repo, cases):
-            try:
-                git(clone, "checkout", "-q", "-f", "--detach", case.parent)
-            except subprocess.CalledProcessError:  # a clone may lack large files
-                continue
-            if case.core:
-                yield case, clone
 
 
 def hunks_of(repo: Path, case: Case) -> list[tuple[str, int, int]]:
@@ -152,11 +134,12 @@ def recall(case: Parts, weights: Floats, budget: int) -> float:
 def gather(repos: Sequence[Path], most: int, keep: Path | None) -> list[Parts]:
     found: list[Parts] = pickle.loads(keep.read_bytes()) if keep and keep.exists() else []
     for repo in repos:
-        if repo.name in {case.repo for case in found}:
+        if str(repo) in {case.repo for case in found}:
             continue
         for case, root in checked_out(repo, most):
-            found.append(parts_of(case, root, hunks_of(repo, case)))
-        print(f"{repo.name}: {sum(case.repo == repo.name for case in found)} cases", flush=True)
+            if case.core:
+                found.append(parts_of(case, root, hunks_of(repo, case)))
+        print(f"{repo}: {sum(case.repo == str(repo) for case in found)} cases", flush=True)
         if keep:
             keep.write_bytes(pickle.dumps(found))
     return found
@@ -177,7 +160,7 @@ def tell(cases: Sequence[Parts]) -> None:
     for repo in (*repos, "all"):
         rows = [row for name, row in every if repo in (name, "all")]
         means = np.mean(rows, axis=0).reshape(-1, 2)
-        print(f"{repo:32}{len(rows):6}" + "".join(f"{a:10.3f}{b:6.3f}" for a, b in means))
+        print(f"{repo[-31:]:32}{len(rows):6}" + "".join(f"{a:10.3f}{b:6.3f}" for a, b in means))
 
 
 def main() -> None:

@@ -2,11 +2,9 @@
 
     python benchmarks/fit_rank.py --repo DIR --repo DIR ... [--cases 40] [--keep FILE] [--write]
 
-Each DIR is a clone with its history, bare or not. Commits that changed one to four files of program
-code are the cases: the message, without names of files, is the task; those files are to be found;
-the repository is as it was before the commit. Some commits beside them changed only tests, manuals
-or settings: they teach how much it says when a task asks for such files. The newest 15 % of the
-commits of each repository are left out, so that something remains to measure on.
+Each DIR is a clone with its history, bare or not; its commits are the cases (commit_cases.py).
+Those that changed only tests, manuals or settings teach how much it says when a task asks for such
+files; they are not in the table.
 
 The table tells how weights fitted on the other repositories do on each one (in four groups), beside
 the words of files alone. ``--keep`` keeps the signals in a file and goes on from there; ``--write``
@@ -16,62 +14,25 @@ puts the weights fitted on all of them into the package.
 import argparse
 import pickle
 import re
-import subprocess
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from commit_cases import Case, checked_out
 
 from grok_agent.context import rank_weights
 from grok_agent.context.content_signals import Scores
-from grok_agent.context.file_kinds import classify
 from grok_agent.context.rank_weights import LEARNED
 from grok_agent.context.searched import search
 from grok_agent.context.signals import signals
-from grok_agent.context.standing import STANDING, Side, asked_sides, side_of
+from grok_agent.context.standing import STANDING, Side, asked_sides
 from grok_agent.context.task_words import read_task
-
-NEWEST_LEFT_OUT = 0.15
-OLDEST_LEFT_OUT = 0.25
-MAX_GOLD = 4
-MAX_CHANGED = 20
-MIN_WORDS = 4
-MAX_QUERY_CHARS = 1500
-BESIDE_SHARE = 0.1
-"""Cases of tests, manuals and settings, for each case of program code."""
 
 KEPT_FILES = 300
 RIDGE = 2.0
 NEWTON_STEPS = 12
 GROUPS = 4
-
-_CHORE = re.compile(
-    r"\b(release|bump|version|changelog|typos?|lint|format(ting)?|prettier|black|pyupgrade|revert"
-    r"|whitespace|copyright|rename)\b",
-    re.IGNORECASE,
-)
-_LINK = re.compile(r"https?://\S+")
-_NUMBER = re.compile(r"\(?(?:gh-|pr\s*)?#\d+\)?", re.IGNORECASE)
-_TRAILER = re.compile(
-    r"^(?:[\w-]+-by|cc|closes?|fixes|fixed|resolves?|refs?|see)\b:?.*[#@].*$", re.I
-)
-_FILE_NAME = re.compile(
-    r"`?[\w.@+/-]*[\w-]\.[A-Za-z]{1,5}\b(?::\d+)?`?(?!\()|`?(?:[\w.@+-]+/){2,}[\w.-]*`?"
-)
-
-
-@dataclass(frozen=True)
-class Case:
-    """A commit to find: its parent, the task made of its message, and the files it changed."""
-
-    repo: str
-    commit: str
-    parent: str
-    query: str
-    gold: tuple[str, ...]
-    core: bool
 
 
 @dataclass(frozen=True)
@@ -87,79 +48,11 @@ class Example:
     gold: np.ndarray
 
 
-def git(folder: Path, *arguments: str) -> str:
-    done = subprocess.run(["git", "-C", folder, *arguments], capture_output=True, check=True)
-    return done.stdout.decode("utf-8", "replace")
-
-
-def mine(repo: Path, most: int) -> list[Case]:
-    """Up to ``most`` cases of program code and some beside, all over the history, oldest first."""
-    log = git(repo, "log", "--no-merges", "-z", "--no-renames", "--name-status",
-              "--format=%x00%H%x00%P%x00%B")  # fmt: skip
-    commits = list(_parsed(log))
-    newest, oldest = int(len(commits) * NEWEST_LEFT_OUT), int(len(commits) * (1 - OLDEST_LEFT_OUT))
-    found = [case for commit in commits[newest:oldest] if (case := _case(repo.name, *commit))]
-    core = _evenly([case for case in found if case.core], most)
-    beside = _evenly([case for case in found if not case.core], int(most * BESIDE_SHARE))
-    order = {case.commit: place for place, case in enumerate(found)}
-    return sorted(core + beside, key=lambda case: -order[case.commit])
-
-
-def _case(
-    repo: str, commit: str, parents: str, message: str, changes: list[tuple[str, str]]
-) -> Case | None:
-    in_core = [path for _, path in changes if side_of(path, classify(path, b"")) == "core"]
-    wanted = in_core or [path for _, path in changes]
-    statuses = {status for status, path in changes if path in wanted}
-    if statuses != {"M"} or len(wanted) > MAX_GOLD or len(changes) > MAX_CHANGED or not parents:
-        return None
-    query = cleaned(message, wanted)
-    enough = len(re.findall(r"[A-Za-z]{3,}", query)) >= MIN_WORDS
-    if not enough or _CHORE.search(query.partition("\n")[0]):
-        return None
-    return Case(repo, commit, parents.split()[0], query, tuple(wanted), bool(in_core))
-
-
-def _evenly(cases: list[Case], most: int) -> list[Case]:
-    step = max(len(cases) / max(most, 1), 1)
-    return [cases[int(place * step)] for place in range(min(most, len(cases)))]
-
-
-def _parsed(log: str) -> Iterator[tuple[str, str, str, list[tuple[str, str]]]]:
-    fields = iter(log.split("\0"))
-    start = next(fields, None)
-    while start == "":
-        commit, parents, message = (next(fields, "") for _ in range(3))
-        changes = []
-        while start := next(fields, None):
-            changes.append((start.strip()[0], next(fields, "")))
-        yield commit, parents, message, changes
-
-
-def cleaned(message: str, gold: Iterable[str]) -> str:
-    """The message without links, numbers of issues, trailers and names of files."""
-    lines = [line for line in message.splitlines() if not _TRAILER.match(line.strip())]
-    text = "\n".join(lines)
-    for path in gold:
-        text = text.replace(path, "").replace(path.rpartition("/")[2], "")
-    for pattern in (_LINK, _FILE_NAME, _NUMBER):
-        text = pattern.sub("", text)
-    return text.strip(" \n\t:;,.*-")[:MAX_QUERY_CHARS]
-
-
 def examples(repo: Path, most: int) -> Iterator[Example]:
     """Look at ``repo`` as it was before each of its cases."""
-    cases = mine(repo, most)
-    with tempfile.TemporaryDirectory() as folder:
-        tree = Path(folder) / repo.name
-        subprocess.run(["git", "clone", "-q", "--shared", "--no-checkout", repo, tree], check=True)
-        for case in cases:
-            try:
-                git(tree, "checkout", "-q", "-f", "--detach", case.parent)
-            except subprocess.CalledProcessError:  # a clone may lack large files
-                continue
-            if example := look(tree, case):
-                yield example
+    for case, tree in checked_out(repo, most):
+        if example := look(tree, case):
+            yield example
 
 
 def look(tree: Path, case: Case) -> Example | None:
@@ -267,7 +160,7 @@ def tell(by_repo: dict[str, list[tuple[np.ndarray, np.ndarray]]]) -> None:
     for repo, pairs in rows.items():
         words, ours = zip(*pairs, strict=True)
         figures = (*measured(words), *measured(ours))
-        print(f"{repo:34}{len(pairs):5}" + "{:12.3f}{:7.3f}{:13.3f}{:7.3f}".format(*figures))
+        print(f"{repo[-33:]:34}{len(pairs):5}" + "{:12.3f}{:7.3f}{:13.3f}{:7.3f}".format(*figures))
 
 
 def write(weights: np.ndarray, found: list[Example]) -> None:
@@ -288,9 +181,9 @@ def gather(repos: list[Path], most: int, keep: Path | None) -> list[Example]:
     if keep and keep.exists():
         found = pickle.loads(keep.read_bytes())
     for repo in repos:
-        if repo.name not in {each.case.repo for each in found}:
+        if str(repo) not in {each.case.repo for each in found}:
             found += examples(repo, most)
-            print(f"{repo.name}: {sum(each.case.repo == repo.name for each in found)} cases")
+            print(f"{repo}: {sum(each.case.repo == str(repo) for each in found)} cases")
             if keep:
                 keep.write_bytes(pickle.dumps(found))
     return found
