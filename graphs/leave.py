@@ -51,25 +51,26 @@ def missing_leaves(
 
 
 def preview(call: ToolCall, workspace: Workspace) -> str:
-    """What the call would do: a command's text, an edit's diff; "" where that cannot be shown."""
+    """What the call would do: a command's text, an edit's diff without secrets; "" where that
+    cannot be shown."""
     arguments = call["args"]
     if command := arguments.get("command"):
         return str(command)[:MAX_PREVIEW_CHARS]
     try:
-        before, after = _edit(call["name"], arguments, workspace)
+        before, after = _edit(call["name"], workspace.with_secrets(arguments), workspace)
     except (ToolError, OSError, KeyError, TypeError):
         return ""
     path = str(arguments["file_path"])
     lines = difflib.unified_diff(
         before.splitlines(), after.splitlines(), f"a/{path}", f"b/{path}", lineterm=""
     )
-    return "\n".join(lines)[:MAX_PREVIEW_CHARS]
+    return workspace.secrets.hide("\n".join(lines))[:MAX_PREVIEW_CHARS]
 
 
 def _edit(tool: str, arguments: Mapping[str, Any], workspace: Workspace) -> tuple[str, str]:
     path = arguments["file_path"]
     exists = workspace.resolve(path).exists()
-    before = workspace.read(path).text if exists else ""
+    before = workspace.peek(path).text if exists else ""
     if tool == "write":
         return before, arguments["content"]
     everywhere = bool(arguments.get("replace_all"))

@@ -199,6 +199,17 @@ def test_another_process_knows_the_placeholders_of_the_file_that_it_edits(repo: 
     assert f'"{API}" or None' in (repo / "config.py").read_text()
 
 
+def test_a_person_who_is_asked_sees_the_edit_without_the_secret(repo: Path) -> None:
+    heard: list[Any] = []
+    workspace = Workspace(repo, permission="ask", ask_leave=heard.append)
+    (placeholder,) = PLACEHOLDER.findall(invoke(workspace, "read_file", target_file="config.py"))
+    edit = {"file_path": "config.py", "old_string": f'API_KEY = "{placeholder}"', "new_string": "A"}
+    planner = script(calls(("search_replace", edit)), DONE)
+    repository_agent(watched(planner, []), workspace).invoke({"task": "edit"})
+    assert f'-API_KEY = "{placeholder}"\n+A' in heard[0]["calls"][0]["preview"]
+    assert API in (repo / "config.py").read_text()
+
+
 def test_a_placeholder_that_was_made_up_is_refused(repo: Path) -> None:
     said = invoke(
         Workspace(repo), "write", file_path="n.py", content="hidden_secret_api_key_0123456789ab"
