@@ -37,7 +37,8 @@ class RunningBill:
             return ""
         share = cached_share(self.cached_tokens, self.input_tokens)
         usd = "cost unknown" if self.usd is None else f"${self.usd:.4f}"
-        return f"{self.requests} requests, {share} of the input cached, {usd}"
+        requests = f"{self.requests} request{'' if self.requests == 1 else 's'}"
+        return f"{requests}, {share} of the input cached, {usd}"
 
 
 def cached_share(cached_tokens: int, input_tokens: int) -> str:
