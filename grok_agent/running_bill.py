@@ -25,7 +25,8 @@ class RunningBill:
         if usage := event.get("usage"):
             self.input_tokens += usage["input_tokens"]
             self.cached_tokens += usage["cached_tokens"]
-        self.usd = event.get("total_usd")
+        if not event.get("agent"):  # what a sub-agent spends is in the sum of its run, too
+            self.usd = event.get("total_usd")
 
     @property
     def is_due(self) -> bool:
