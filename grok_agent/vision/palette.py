@@ -21,6 +21,7 @@ SAME_COLOUR = 8.0  # CIEDE2000: nearer clusters are one colour
 SMALLEST_SHARE = 0.01
 NEAR = 0.12  # OKLab distance within which a pixel is well described by its colour
 ROUNDS, SEED = 30, 20
+STILL = 1e-4  # in OKLab; far below what the eye can tell
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def _first_centres(points: Floats, weights: Floats) -> Floats:
 def _refine(points: Floats, weights: Floats, centres: Floats) -> Floats:
     for _ in range(ROUNDS):
         moved = _occupied(points, weights, centres)[0]
-        if moved.shape == centres.shape and np.abs(moved - centres).max() < 1e-4:
+        if moved.shape == centres.shape and np.abs(moved - centres).max() < STILL:
             break
         centres = moved
     return centres
