@@ -204,6 +204,20 @@ def test_more_than_can_be_kept_is_still_compared(
     assert (root / "z").stat().st_size == 45
 
 
+def test_records_inside_of_the_repository_are_no_files_of_it(root: Path) -> None:
+    record = root / ".state" / "runs" / "r"
+    before = snapshot(root)
+    workspace = recorded(root, record)
+    run_command(workspace, "echo 1 > made; true", 9)
+    (root / ".state" / "ledger").write_text("bills")
+    run_command(workspace, "echo 2 > made; true", 9)
+    assert {edit.path for edit in read_edits(record)} == {"made"}
+    list(carry_out(plan_undo(record), root / ".state" / "undos" / "u"))
+    assert (root / ".state" / "ledger").read_text() == "bills"
+    after = {path: kept for path, kept in snapshot(root).items() if not path.startswith(".state")}
+    assert after == before
+
+
 def test_the_index_of_git_is_left_alone(root: Path, record: Path) -> None:
     git = ["git", "-C", str(root), "-c", "user.name=x", "-c", "user.email=x@y"]
     for arguments in (["init", "-q"], ["add", "."], ["commit", "-qm", "1"]):

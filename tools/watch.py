@@ -51,6 +51,7 @@ class Watch:
         self._root = root
         self._list_files = list_files
         self.log = log
+        self._own = _records_below(root, log.folder)
         self._room = 0
         self._view: View | None = None
         self._running = 0
@@ -134,7 +135,7 @@ class Watch:
         """All files as they are now; the contents of those that are new or changed are kept."""
         at_ns, self._room = time.time_ns(), MAX_KEPT_TOTAL_BYTES
         known = self._view.files if self._view else {}
-        listed = set(self._list_files())
+        listed = {path for path in self._list_files() if not path.startswith(self._own)}
         folders, links = self._beside(_parents(listed) | {"."})
         files: dict[str, Known] = {}
         contents: dict[str, bytes] = {}
@@ -215,6 +216,14 @@ class WatchedCommand:
         except (OSError, ToolError) as error:
             return (f"not recorded what it changed, so that this cannot be undone: {error}",)
         return ()
+
+
+def _records_below(root: Path, folder: Path) -> tuple[str, ...]:
+    """How paths begin that hold records, not the user's files, when ``folder`` lies in ``root``."""
+    records = Path(os.path.realpath(folder)).parent
+    state = records.parent if records.name == "runs" else records
+    inside = state.is_relative_to(root) and state != root
+    return (f"{state.relative_to(root).as_posix()}/",) if inside else ()
 
 
 def was_cut_off(folder: Path) -> bool:
