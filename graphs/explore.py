@@ -81,7 +81,7 @@ class Explore(WorkspaceTool):
         for path in arguments.paths:
             if not self.workspace.resolve(path).exists():
                 raise ToolError(f"{path} does not exist.", next_step="Name it as list_dir does.")
-        share = self._share or _share_of_its_own(self.model, self.budget)
+        share = self._share or _share_of_its_own(self.budget)
         return _Explorer(self.model, self.workspace, share).find_out(arguments)
 
 
@@ -241,7 +241,7 @@ def _merged(state: LoopState, update: Update) -> LoopState:
     return cast(LoopState, {**state, **update, "messages": messages})
 
 
-def _share_of_its_own(model: BaseChatModel, budget: Budget) -> Share:
+def _share_of_its_own(budget: Budget) -> Share:
     _, state = begin({"task": "explore"}, RunnableConfig())
     state["remaining_steps"] = STEPS_OF_NO_GRAPH
     return Share(state, budget, RunnableConfig(), None)
