@@ -262,12 +262,15 @@ def test_it_stops_where_the_disk_refuses_and_says_so(
 
     monkeypatch.setattr(os, "replace", full)
     stopped = undo("--repo", root)
-    assert stopped.exit_code == 2
+    assert stopped.exit_code == 1
     assert "No space left" in stopped.output
+    assert "Put back" not in stopped.output
     assert (root / "src" / "a.py").read_text() == "a = 2\n"
     assert (root / "b.txt").read_bytes().startswith(b"\xef\xbb\xbfone")
     assert sorted(path.name for path in (root / "src").iterdir()) == ["a.py"]
-    monkeypatch.undo()
+    monkeypatch.setattr(os, "replace", replace)
+    assert undo("--repo", root).exit_code == 0
+    assert (root / "src" / "a.py").read_text() == "a = 1\n"
 
 
 def test_an_edit_that_failed_is_no_edit(

@@ -63,13 +63,15 @@ def undo(
             facts = {"undo": undo_id, "error": failed, "dry_run": dry_run, "refused": refused}
             print(json.dumps({**_facts(plan), **facts}))
         else:
-            _print(plan, undo_id, dry_run=dry_run, refused=refused)
+            _print(plan, "" if failed else undo_id, dry_run=dry_run, refused=refused)
             _print_older(plan, state_dir, repo, run)
         if failed:
-            raise SettingsError(
-                f"It stopped half-way: {failed}. What was put back stays so.",
-                next_step=f"Mend that and call it again, or go back: grok-agent undo {undo_id}",
+            print(
+                f"Error: It stopped half-way: {failed}. What was put back stays so. Mend that and"
+                f" call it again, or go back: grok-agent undo {undo_id}",
+                file=sys.stderr,
             )
+            raise typer.Exit(FAILED)
         if refused or (plan.hindered and not dry_run):
             raise typer.Exit(FAILED)
 
