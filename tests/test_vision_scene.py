@@ -527,6 +527,13 @@ def test_every_group_is_typed_described_and_says_who_measured() -> None:
     )
 
 
+def test_an_animation_says_that_only_its_first_frame_is_seen() -> None:
+    frames = [Image.new("RGB", (64, 64), colour) for colour in ("red", "lime", "blue")]
+    animated = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    assert data_of(render(extract(animated)))["file"]["frames"] == 3
+    assert "frames" not in data_of(render(extract(PORTRAIT)))["file"]
+
+
 def test_people_get_the_layout_in_words() -> None:
     assert "Layout: " in "\n".join(describe(measured(screen())))
     assert measure.NO_LAYOUT.available is False

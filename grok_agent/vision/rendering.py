@@ -13,7 +13,7 @@ MOST_TOKENS = 600
 """Of the compact rendering."""
 
 COMPACT: dict[str, tuple[str, ...]] = {
-    "file": ("format",),
+    "file": ("format", "frames"),
     "size": ("width", "height", "aspect_ratio", "orientation"),
     "kind": ("kind", "kind_zh"),
     "palette": ("colours",),
@@ -129,6 +129,8 @@ def _short(field: str, value: Any) -> Any:
         return [line.text for line in value]
     if field == "positive":
         return value[:_TEXT_CHARACTERS]
+    if field == "frames":
+        return value if value > 1 else None  # only the first is sent and measured
     if field == "has_gps":
         return value or None
     return value
