@@ -49,9 +49,10 @@ class TextStore:
 
     def seen(self) -> dict[str, str]:
         """SHA-256, by path relative to the root, of the files that the model knows."""
-        known = list(self._digests.items())
-        inside = ((path, digest) for path, digest in known if path.is_relative_to(self.root))
-        return {path.relative_to(self.root).as_posix(): digest for path, digest in inside}
+        root = f"{self.root}{os.sep}"  # texts, since this is asked after each call
+        known = [(str(path), digest) for path, digest in list(self._digests.items())]
+        inside = ((path, digest) for path, digest in known if path.startswith(root))
+        return {path[len(root) :].replace(os.sep, "/"): digest for path, digest in inside}
 
     def recall(self, seen: Mapping[str, str]) -> None:
         """The inverse of :meth:`seen`, for a run that another process began."""
