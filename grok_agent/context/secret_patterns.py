@@ -19,18 +19,39 @@ PLACEHOLDER = re.compile(r"hidden_secret_[a-z_]{2,30}?_[0-9a-f]{12}")
 class Form:
     """The form of one kind of secret: the group ``s``, else the whole match.
 
-    ``marks`` are texts of which one stands in every match; ``random`` says that the match must look
-    as if it was drawn by lot, because words can have the form too.
+    Every match begins with one of ``marks``, or ``anywhere``, holds one. ``random`` says that the
+    match must look as if it was drawn by lot, because words can have the form too.
     """
 
     kind: str
     marks: tuple[str, ...]
     regex: re.Pattern[str]
     random: bool = False
+    anywhere: bool = False
+
+    def matches(self, text: str) -> Iterator[re.Match[str]]:
+        """All that has this form; looking at marks first is what makes it quick."""
+        if self.anywhere:
+            if any(mark in text for mark in self.marks):
+                yield from self.regex.finditer(text)
+            return
+        for mark in self.marks:
+            for at in _places(text, mark):
+                if match := self.regex.match(text, at):
+                    yield match
 
 
-def _form(kind: str, marks: str, regex: str, *, random: bool = False) -> Form:
-    return Form(kind, tuple(marks.split()), re.compile(regex), random)
+def _form(
+    kind: str, marks: str, regex: str, *, random: bool = False, anywhere: bool = False
+) -> Form:
+    return Form(kind, tuple(marks.split()), re.compile(regex), random, anywhere)
+
+
+def _places(text: str, word: str) -> Iterator[int]:
+    at = text.find(word)
+    while at >= 0:
+        yield at
+        at = text.find(word, at + len(word))
 
 
 _B = r"(?<![A-Za-z0-9_-])"  # nothing before that it could be a part of
@@ -45,7 +66,10 @@ FORMS = (
     ),
     _form("slack_token", "xox xapp-", rf"{_B}(?:xox[abeoprs]|xapp)-[\w-]{{10,}}", random=True),
     _form(
-        "slack_webhook", "hooks.slack.com", r"hooks\.slack\.com/services/(?P<s>T\w+/B\w+/\w{16,})"
+        "slack_webhook",
+        "hooks.slack.com",
+        r"hooks\.slack\.com/services/(?P<s>T\w+/B\w+/\w{16,})",
+        anywhere=True,
     ),
     _form(
         "stripe_key",
@@ -66,10 +90,14 @@ FORMS = (
     _form("npm_token", "npm_", rf"{_B}npm_[A-Za-z0-9]{{36}}{_E}"),
     _form("pypi_token", "pypi-AgE", rf"{_B}pypi-AgE[\w-]{{50,}}"),
     _form("docker_token", "dckr_pat_", rf"{_B}dckr_pat_[\w-]{{20,}}"),
-    _form("digitalocean_token", "_v1_", rf"{_B}do[opr]_v1_[a-f0-9]{{64}}{_E}"),
-    _form("shopify_token", "shp", rf"{_B}shp(?:at|ca|pa|ss)_[a-fA-F0-9]{{32}}{_E}"),
+    _form("digitalocean_token", "dop_v1_ doo_v1_ dor_v1_", rf"{_B}do[opr]_v1_[a-f0-9]{{64}}{_E}"),
+    _form(
+        "shopify_token",
+        "shpat_ shpca_ shppa_ shpss_",
+        rf"{_B}shp(?:at|ca|pa|ss)_[a-fA-F0-9]{{32}}{_E}",
+    ),
     _form("sendgrid_key", "SG.", rf"{_B}SG\.[\w-]{{16,32}}\.[\w-]{{30,64}}{_E}"),
-    _form("telegram_token", ":AA", rf"{_B}\d{{8,10}}:AA[\w-]{{32,34}}{_E}"),
+    _form("telegram_token", ":AA", rf"{_B}\d{{8,10}}:AA[\w-]{{32,34}}{_E}", anywhere=True),
     _form("databricks_token", "dapi", rf"{_B}dapi[a-f0-9]{{32}}(?:-\d)?{_E}"),
     _form("atlassian_token", "ATATT3", rf"{_B}ATATT3[\w=-]{{60,}}"),
     _form("linear_key", "lin_api_", rf"{_B}lin_api_[A-Za-z0-9]{{32,}}"),
@@ -84,6 +112,7 @@ FORMS = (
         "azure_key",
         "AccountKey= SharedAccessKey=",
         r"A(?:ccount|ccess)Key=(?P<s>[\w+/]{40,}={0,2})",
+        anywhere=True,
     ),
     _form("web_token", "eyJ", rf"{_B}eyJ[\w-]{{8,}}\.eyJ[\w-]{{8,}}\.[\w-]{{16,}}"),
     _form(
@@ -92,11 +121,13 @@ FORMS = (
         r"(?:uthorization|UTHORIZATION)[\"']?\s{0,4}[:=]\s{0,4}[\"']?(?i:bearer|basic|token)\s{1,4}"
         r"(?P<s>[\w.~+/-]{16,}={0,2})",
         random=True,
+        anywhere=True,
     ),
     _form(
         "password",
         "://",
         r"://[^\s:/@\"'<>{}$]{0,64}:(?P<s>[^\s/@\"'<>{}$`\\]{3,128})@[\w.\[-]",
+        anywhere=True,
     ),
 )
 
@@ -201,10 +232,8 @@ def _keys(text: str) -> Iterator[Found]:
 
 def _of_forms(text: str) -> Iterator[Found]:
     for form in FORMS:
-        if not any(mark in text for mark in form.marks):
-            continue
         group = "s" if "s" in form.regex.groupindex else 0
-        for match in form.regex.finditer(text):
+        for match in form.matches(text):
             value = match[group]
             if "EXAMPLE" in value or (form.random and not looks_random(value)):
                 continue
@@ -236,13 +265,6 @@ def _named(text: str) -> Iterator[Found]:
         if _is_secret(value, quoted=group == "quoted"):
             yield Found(*match.span(group), "password" if word.startswith("pa") else "token")
             done = match.end()
-
-
-def _places(text: str, word: str) -> Iterator[int]:
-    at = text.find(word)
-    while at >= 0:
-        yield at
-        at = text.find(word, at + len(word))
 
 
 def _name_before(text: str, start: int) -> str:
