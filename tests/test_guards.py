@@ -207,6 +207,17 @@ def test_arguments_in_a_string_are_opened(workspace: Workspace) -> None:
     assert (result.status, result.text) == ("success", "1→A\n")
 
 
+@pytest.mark.parametrize("mode", ["values", "messages"])
+def test_a_gateway_may_encode_arguments_twice(workspace: Workspace, mode: Any) -> None:
+    twice: Any = json.dumps({"target_file": "app.py"})
+    script = Script(Turn(tool_calls=(ToolCall("read_file", twice),)), READ, DONE)
+    agent = repository_agent(offline_model(OfflineGateway(planner=script)), workspace)
+    list(agent.stream({"task": "read"}, stream_mode=mode))
+    # A stream hands pieces on before it is known what they are, so there it is asked for again.
+    told = script.requests[1 if mode == "values" else 2].messages[-1]
+    assert (told["role"], told["content"]) == ("tool", "1→A\n")
+
+
 # Calls
 
 

@@ -198,7 +198,7 @@ def _sound_choice(choice: Mapping[str, Any], target: Target, asked: Asked) -> di
     calls: list[Call] = []
     for call in mappings_of(message.get("tool_calls")):
         function = mapping_of(call.get("function"))
-        arguments = arguments_text(function.get("arguments"))
+        arguments = _opened(arguments_text(function.get("arguments")))
         id_ = unused_id(call.get("id"), calls)
         calls.append(Call(id_, text_of(function.get("name")), arguments))
     content, refusal = message.get("content"), refusal_in(message)
@@ -217,6 +217,20 @@ def _sound_choice(choice: Mapping[str, Any], target: Target, asked: Asked) -> di
         "refusal": refusal,
     }
     return {"message": sound, "finish_reason": finish_reason}
+
+
+def _opened(arguments: str) -> str:
+    """The object in ``arguments`` where a relay has encoded it twice; else ``arguments``.
+
+    Only a whole answer can tell: a piece of a stream may look like this by chance.
+    """
+    if arguments[:1] != '"':
+        return arguments
+    try:
+        inner = json.loads(arguments)
+    except (ValueError, RecursionError):
+        return arguments
+    return inner if isinstance(inner, str) and inner.strip() and is_object(inner) else arguments
 
 
 def _wire_call(call: Call) -> dict[str, Any]:
