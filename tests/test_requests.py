@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from langchain_core.exceptions import ContextOverflowError
 from langchain_core.language_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage
@@ -129,6 +131,30 @@ def test_every_request_is_small_and_has_the_task_and_the_newest_results(repo: Pa
         if number:
             path = "abcd"[(number - 1) % 4]
             assert texts(request, "tool")[-1].startswith(f"{number}→{path}_{number - 1} = ")
+
+
+@settings(max_examples=4)
+@given(widths=st.lists(st.integers(1, 6), min_size=8, max_size=16), least=st.integers(0, 9_000))
+def test_calls_and_results_stay_together_whatever_leaves(
+    tmp_path_factory: pytest.TempPathFactory, widths: list[int], least: int
+) -> None:
+    root = tmp_path_factory.mktemp("repo")
+    for name in "abcd":
+        (root / f"{name}.py").write_text("".join(f"{name}_{n} = {n}\n" for n in range(99)))
+
+    def planner(number: int, request: ChatRequest) -> Turn:
+        if number == len(widths):
+            return DONE
+        calls = (read(number + place, 40) for place in range(widths[number]))
+        return Turn(content=f"Step {number}.", tool_calls=tuple(calls))
+
+    wire = Wire(planner)  # answers with 400 where a call and its result are parted
+    limits = HistoryLimits(least_tokens=least, recent_tokens=least // 4, least_turns=1)
+    _, outcome = run(wire, Workspace(root), history=limits)
+    assert (outcome.status, outcome.steps) == ("done", len(widths) + 1)
+    for number, request in enumerate(wire.requests[1:]):
+        newest = [each["role"] for each in request.messages[-widths[number] :]]
+        assert newest == ["tool"] * widths[number]
 
 
 def test_what_left_stands_in_the_ledger(repo: Path) -> None:
