@@ -25,7 +25,7 @@ from grok_agent.graphs.steering import Steering
 from grok_agent.graphs.sweep_options import SweepOptions
 from grok_agent.journal import Journal, new_run_id, read_journal, run_folder, stamp
 from grok_agent.run_lock import locked
-from grok_agent.running import INTERRUPTED, budget_of, finish_run
+from grok_agent.running import INTERRUPTED, budget_of, finish_run, may_go_on
 from grok_agent.settings import Settings
 from grok_agent.started import Started
 from grok_agent.tools.undo import carry_out, plan_undo
@@ -223,13 +223,6 @@ def _to_go_on(graph: Graph, started: Started, was_swept: bool) -> Given:
     ready: dict[str, Any] = {"stop": None, "outcome": {}, "incomplete": 0, "repairs": 0}
     graph.update_state(config, ready, as_node="run_tools")
     return None
-
-
-def may_go_on(outcome: Outcome) -> bool:
-    """Whether a run that ended so may be resumed: it met a limit, or the gateway failed it."""
-    return outcome.status == "over_budget" or (
-        outcome.status == "failed" and bool(outcome.error_kind)
-    )
 
 
 def _require_known(snapshot: StateSnapshot, run: str) -> None:

@@ -9,8 +9,8 @@ from grok_agent.console import printable
 from grok_agent.errors import SettingsError
 from grok_agent.graphs.state import Outcome
 from grok_agent.journal import FILE_NAME, read_journal
-from grok_agent.repository_runs import may_go_on
 from grok_agent.run_lock import is_locked
+from grok_agent.running import may_go_on
 from grok_agent.started import FILE_NAME as STARTED_FILE
 
 LAST = "last"

@@ -77,6 +77,13 @@ def code_of_outcome(outcome: "Outcome") -> int:
     return NO_LEAVE if outcome.error_kind in KEY_ERRORS else FAILED
 
 
+def may_go_on(outcome: "Outcome") -> bool:
+    """Whether a run that ended so may be resumed: it met a limit, or the gateway failed it."""
+    return outcome.status == "over_budget" or (
+        outcome.status == "failed" and bool(outcome.error_kind)
+    )
+
+
 def run_repository_job(
     job: "Job",
     task: str,
@@ -252,6 +259,8 @@ def finish_run(
         as_json=as_json,
         as_jsonl=as_jsonl,
     )
+    if graph.checkpointer and may_go_on(outcome):
+        print(f"Go on with it: grok-agent resume {run_id}", file=sys.stderr)
     if (code := code_of_outcome(outcome)) != DONE:
         raise typer.Exit(code)
     return outcome

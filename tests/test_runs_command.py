@@ -9,6 +9,8 @@ from typer.testing import CliRunner, Result
 
 from grok_agent.cli import app
 from grok_agent.journal import read_journal
+from grok_agent.offline.gateway import OfflineGateway
+from grok_agent.offline.server import running
 from grok_agent.run_lock import is_locked, locked
 
 TASK = "rename the function area to surface"
@@ -59,6 +61,25 @@ def test_a_run_that_met_its_limit_goes_on(stopped: str, repository: Path) -> Non
     assert dollars == sorted(dollars)
     assert [event["event"] for event in events].count("survey") == 1
     assert events[-1]["outcome"]["steps"] == len(steps)
+
+
+@pytest.mark.enable_socket
+def test_a_run_that_the_gateway_failed_goes_on(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GROK_API_KEY", "key-of-this-test")
+    monkeypatch.setenv("GROK_MAX_RETRIES", "0")
+    with running(OfflineGateway()) as address:
+        nobody = address
+    begun = run("refactor", "--base-url", nobody, "--repo", repository, "--permission", "all", TASK)
+    assert begun.exit_code == 1
+    (only,) = listed()
+    assert (only["status"], only["resumable"]) == ("failed", True)
+    assert f"Go on with it: grok-agent resume {only['id']}" in begun.stderr
+    with running(OfflineGateway()) as address:
+        result = run("resume", "last", "--base-url", address)
+    assert result.exit_code == 0, result.output
+    assert "def surface" in (repository / "shapes.py").read_text()
 
 
 def test_limits_that_are_not_raised_still_hold(stopped: str) -> None:
