@@ -24,7 +24,7 @@ FLOORS = (
     (
         *("offline", "console", "running", "doctor", "report", "usage_report", "conversion"),
         *("repository_runs", "run_list", "started", "librarian", "prompting"),
-        *("plan_view", "running_bill", "typed_lines"),
+        *("plan_view", "running_bill", "typed_lines", "verification_words"),
         *("commands", "cli", "__main__"),
     ),
 )
