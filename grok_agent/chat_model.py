@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Self, cast
 
@@ -53,6 +54,15 @@ def _reencode(url: str, limits: ImageLimits) -> str:
     from grok_agent.vision.reencode import reencode  # loads Pillow: only where it is needed
 
     return reencode(url, limits)
+
+
+async def _made(
+    messages: Sequence[BaseMessage], make: Callable[[], dict[str, Any]]
+) -> dict[str, Any]:
+    """A request's payload; with pictures in a thread, where making them fit holds nobody up."""
+    if all(isinstance(message.content, str) for message in messages):
+        return make()
+    return await asyncio.to_thread(make)
 
 
 class ChatGrokBuild(BaseChatOpenAI):
@@ -293,7 +303,8 @@ class ChatGrokBuild(BaseChatOpenAI):
     ) -> ChatResult:
         if self.streaming:
             collected = Collected(run_manager)
-            job = self._job(self._streamed_payload(messages, stop, None, kwargs))
+            make = partial(self._streamed_payload, messages, stop, None, kwargs)
+            job = self._job(await _made(messages, make))
             pieces = stream_async(self.root_async_client, job, collected.restart_async)
             async with aclosing(pieces):
                 async for piece in pieces:
@@ -301,8 +312,8 @@ class ChatGrokBuild(BaseChatOpenAI):
                     chunk = self._convert_chunk_to_generation_chunk(piece, AIMessageChunk, None)
                     await collected.add_async(chunk)
             return generate_from_stream(iter(collected.chunks))
-        payload = self._get_request_payload(messages, stop=stop, **kwargs) | {"stream": False}
-        job = self._job(payload)
+        make = partial(self._get_request_payload, messages, stop=stop, **kwargs)
+        job = self._job(await _made(messages, make) | {"stream": False})
         answer, headers = await ask_async(self.root_async_client, job)
         await self._learn_async(job, answer)
         return self._create_chat_result(answer, self._kept_headers(headers))
@@ -335,7 +346,8 @@ class ChatGrokBuild(BaseChatOpenAI):
         stream_usage: bool | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        job = self._job(self._streamed_payload(messages, stop, stream_usage, kwargs))
+        make = partial(self._streamed_payload, messages, stop, stream_usage, kwargs)
+        job = self._job(await _made(messages, make))
         async with aclosing(stream_async(self.root_async_client, job)) as pieces:
             async for piece in pieces:
                 await self._learn_async(job, piece)

@@ -8,6 +8,7 @@ import logging
 import pickle
 import subprocess
 import sys
+import threading
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -339,6 +340,22 @@ def test_pictures_leave_without_their_metadata_and_at_the_size_the_model_sees(
         sent = base64.b64decode(url.partition(",")[2])
         assert b"SECRET" not in sent
         assert Image.open(io.BytesIO(sent)).size == (1792, 1344)
+
+
+async def test_pictures_are_made_fit_beside_the_event_loop(recorder: Recorder) -> None:
+    threads = []
+
+    def fit(url: str, _: object) -> str:
+        threads.append(threading.current_thread())
+        return url
+
+    block = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PIXEL}"}}
+    model = recorded(recorder, reencode=fit)
+    await model.ainvoke([HumanMessage([block])])
+    async for _ in model.astream([HumanMessage([block])]):
+        pass
+    assert len(threads) == 2
+    assert threading.main_thread() not in threads
 
 
 def test_a_picture_that_cannot_be_sent_is_told_to_whoever_can_mend_it(

@@ -92,7 +92,7 @@ def _response(grey: np.ndarray) -> np.ndarray:
     """How much each pixel inside differs from its neighbours beyond edges."""
     corners = grey[:-2, :-2] + grey[:-2, 2:] + grey[2:, :-2] + grey[2:, 2:]
     cross = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:]
-    return np.abs(corners - 2 * cross + 4 * grey[1:-1, 1:-1])
+    return np.asarray(np.abs(corners - 2 * cross + 4 * grey[1:-1, 1:-1]))
 
 
 def _middle(pixels: np.ndarray) -> np.ndarray:
