@@ -12,9 +12,11 @@ if TYPE_CHECKING:
     from grok_agent.chat_model import ChatGrokBuild
     from grok_agent.context.history import HistoryLimits
     from grok_agent.errors import GatewayError, GrokAgentError, SettingsError, ToolError
+    from grok_agent.graphs.explore import Explore
     from grok_agent.graphs.prompt import prompt_agent
     from grok_agent.graphs.repository import repository_agent
     from grok_agent.graphs.state import Budget, Outcome
+    from grok_agent.graphs.steering import Steering
     from grok_agent.graphs.translate import translate
     from grok_agent.library import PromptLibrary
     from grok_agent.offline import offline_model
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 _HOME = {
     "Budget": "grok_agent.graphs.state",
     "ChatGrokBuild": "grok_agent.chat_model",
+    "Explore": "grok_agent.graphs.explore",
     "GatewayError": "grok_agent.errors",
     "GrokAgentError": "grok_agent.errors",
     "HistoryLimits": "grok_agent.context.history",
@@ -36,6 +39,7 @@ _HOME = {
     "PromptSpec": "grok_agent.prompts.schema",
     "Settings": "grok_agent.settings",
     "SettingsError": "grok_agent.errors",
+    "Steering": "grok_agent.graphs.steering",
     "ToolError": "grok_agent.errors",
     "Workspace": "grok_agent.tools.workspace",
     "compare_faces": "grok_agent.vision.compare",
@@ -51,6 +55,7 @@ _HOME = {
 __all__ = [
     "Budget",
     "ChatGrokBuild",
+    "Explore",
     "GatewayError",
     "GrokAgentError",
     "HistoryLimits",
@@ -59,6 +64,7 @@ __all__ = [
     "PromptSpec",
     "Settings",
     "SettingsError",
+    "Steering",
     "ToolError",
     "Workspace",
     "__version__",

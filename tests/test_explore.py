@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from grok_agent import Budget, Outcome, Workspace, offline_model
+from grok_agent import Budget, Explore, Outcome, Workspace, offline_model
 from grok_agent.errors import ToolError
 from grok_agent.graphs import repository_agent
-from grok_agent.graphs.explore import MAX_REQUESTS, Explore, ExploreArguments
+from grok_agent.graphs.explore import MAX_REQUESTS, ExploreArguments
 from grok_agent.graphs.places import places_in, unsound
 from grok_agent.journal import read_journal
 from grok_agent.offline.gateway import OfflineGateway

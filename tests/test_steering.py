@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from langchain_core.messages import HumanMessage
 
-from grok_agent import Outcome, Workspace, offline_model
-from grok_agent.graphs import Steering, repository_agent
+from grok_agent import Outcome, Steering, Workspace, offline_model
+from grok_agent.graphs import repository_agent
 from grok_agent.offline.gateway import OfflineGateway
 from grok_agent.offline.server import running
 from grok_agent.offline.wire import ChatRequest, ToolCall, Turn
