@@ -258,3 +258,14 @@ def test_any_lists_come_back(tmp_path_factory: Any, values: list[list[Any]]) -> 
         found = fresh.get_tuple(config)
         assert found
         assert found.checkpoint["channel_values"]["c"] == value
+
+
+def test_langgraphs_own_conformance_suite(tmp_path: Path) -> None:
+    conformance = pytest.importorskip("langgraph.checkpoint.conformance")
+
+    async def saver() -> Any:
+        yield FileSaver(tmp_path / str(len([*tmp_path.iterdir()])))
+
+    registered = conformance.checkpointer_test(name="FileSaver")(saver)
+    report = asyncio.run(conformance.validate(registered))
+    assert report.passed_all_base(), [each.failures for each in report.results.values()]
