@@ -31,8 +31,9 @@ def _public_api(facts: Mapping[str, Any]) -> Iterator[str]:
 
 def _tests(facts: Mapping[str, Any]) -> Iterator[str]:
     if facts.get("new_tests"):
-        passed = {True: ", which pass", False: ", which do not pass"}.get(facts.get("passed"), "")
-        yield f"tests written: {', '.join(facts['new_tests'])}{passed}"
+        names = ", ".join(facts["new_tests"])
+        outcome = ", which pass" if facts.get("passed") else ", which do not pass"
+        yield f"tests written: {names}{outcome if 'passed' in facts else ''}"
     for each in facts.get("broken_on_purpose", ()):
         noticed = "notice it" if each["noticed"] else "do not notice it"
         yield f"with the body of {each['function']} removed, they {noticed}"
