@@ -25,7 +25,7 @@ def decode_still(data: bytes, width: int, height: int, *, has_alpha: bool) -> np
         return None
     channels = 4 if has_alpha else 3
     decode_into = library.WebPDecodeRGBAInto if has_alpha else library.WebPDecodeRGBInto
-    pixels = np.empty((height, width, channels), dtype=np.uint8)
+    pixels = np.zeros((height, width, channels), dtype=np.uint8)  # never what lay in memory before
     begin = pixels.ctypes.data
     done = decode_into(data, len(data), begin, pixels.nbytes, width * channels)
     return pixels if done == begin else None
