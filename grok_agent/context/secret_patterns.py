@@ -133,7 +133,7 @@ FORMS = (
 
 PRIVATE_KEY = re.compile(
     r"-----BEGIN (?:[A-Z0-9]{2,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----"
-    r"(?P<s>(?:[A-Za-z0-9+/=\s:,-]|\\[nr]){40,20000}?)(?=-----END|\Z|[^A-Za-z0-9+/=\s:,\\-])"
+    r"(?P<s>(?:[A-Za-z0-9+/=\s:,.]|\\[nr]){40,20000}+)"  # possessive: hostile texts cost no more
 )
 _KEY_PIECE = re.compile(
     r"(?:[A-Za-z0-9+/]{16,}={0,2}(?:\\n|\\r)*)+|(?<=\n)[A-Za-z0-9+/]{4,}={0,2}(?=\r?\n)"
@@ -147,11 +147,11 @@ _TELLING = (
 """A name with one of these in it, in whatever case, tells of a secret."""
 
 _VALUE = re.compile(
-    r"(?P<tail>[\w-]{0,40})[\"'\]]{0,3}[ \t]{0,20}"
+    r"(?P<tail>[\w-]{0,40}+)[\"'\]]{0,3}+[ \t]{0,20}+"
     r"(?::[ \t]{0,4}[A-Za-z_][\w\[\]., |]{0,40}?[ \t]{0,4}(?==))?"  # a type
     r"(?:=>|:=|={1,3}|:)[ \t]{0,20}[bru]?"
-    r"(?:(?P<q>[\"'`])(?P<quoted>(?:(?!(?P=q))[^\s\\]){8,512})(?P=q)"
-    r"|(?P<bare>[\w+/=.~!@#%^&*$-]{12,512})(?![\w(\[.]))"
+    r"(?:(?P<q>[\"'`])(?P<quoted>(?:(?!(?P=q))[^\s\\]){8,512}+)(?P=q)"
+    r"|(?P<bare>[\w+/=.~!@#%^&*$-]{12,512}+)(?![\w(\[.]))"
 )
 _HARMLESS_NAME = re.compile(
     r"hash|digest|sha\d|checksum|commit|etag|integrity|public|pub_|file|path|url|uri|name|type|count"
