@@ -23,6 +23,9 @@ MAX_README_TOKENS = 300
 MAX_RULES_TOKENS = 1_500
 MAX_MAP_TOKENS = 800
 MAX_NAMED_FILES = 8
+FIRST_LOOK = "A first look, which list_dir, read_file and repo_map show again:"
+"""Stands before the part of the survey that leaves the request with the oldest turns."""
+
 MAX_MAPPED_FILES = 20_000
 """A repository of more files is not read as a whole before the first request."""
 
@@ -43,20 +46,30 @@ def survey(workspace: Workspace, check: str | None = None, task: str = "") -> st
     sections = [
         rules(workspace.root, MAX_RULES_TOKENS).text,
         f"root: {workspace.root}\npermission: {workspace.permission}\n{_git(workspace)}",
+        f"check command, which must succeed in the end: {check}" if check else "",
+        FIRST_LOOK,
         f"files: {len(files)}{_kinds(files)}\n{_head(_tree(files), MAX_TREE_TOKENS)}",
         _excerpt(workspace, _readme(files), MAX_README_TOKENS),
         _map(workspace, task) if 0 < len(files) <= MAX_MAPPED_FILES else "",
-        f"check command, which must succeed in the end: {check}" if check else "",
     ]
     body = "\n\n".join(printable(section.rstrip()) for section in sections if section)
     return f"<repository>\n{body}\n</repository>"
+
+
+def lasting(background: str) -> str:
+    """What of a survey's text is needed all the time: rules, place, check command.
+
+    The rest helps to begin, and tools show it again. Any other text is returned as it is.
+    """
+    head, mark, _ = background.rpartition(f"\n\n{FIRST_LOOK}\n\n")
+    return f"{head}\n</repository>" if mark else background
 
 
 def _map(workspace: Workspace, task: str) -> str:
     """Where to look first; "" where there is no task or nothing to show."""
     if not task.strip():
         return ""
-    found = repo_map(workspace.root, MAX_MAP_TOKENS, task)
+    found = repo_map(workspace.root, MAX_MAP_TOKENS, task, may_read=workspace.readable)
     best = ", ".join(map(_one_line, found.files[:MAX_NAMED_FILES]))
     return f"files that fit the words of the task, best first: {best}\n{found.text}" if best else ""
 
@@ -127,7 +140,7 @@ def _readme(files: Iterable[str]) -> str:
 
 def _excerpt(workspace: Workspace, name: str, max_tokens: int) -> str:
     """The beginning of a file of the root, under its name; "" where it cannot be read."""
-    if not name:
+    if not name or not workspace.may_show(name):
         return ""
     try:
         with workspace.resolve(name).open("rb") as file:

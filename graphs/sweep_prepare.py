@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import ceil
-from pathlib import Path
 
 from langchain_core.messages import AnyMessage
 
@@ -91,20 +90,22 @@ def room_for(frame: Frame, said: Sequence[AnyMessage]) -> int:
     return frame.max_tokens - frame.size(said, "") - TAG_TOKENS
 
 
-def _lead(root: Path, most: int) -> str:
+def _lead(workspace: Workspace, most: int) -> str:
     """What each request begins with: the project's rules, and a map of its signatures."""
-    own = rules(root, min(MAX_RULES_TOKENS, most // 2))
-    return own.text + repo_map(root, min(MAX_MAP_TOKENS, most - own.tokens)).text
+    own = rules(workspace.root, min(MAX_RULES_TOKENS, most // 2))
+    room = min(MAX_MAP_TOKENS, most - own.tokens)
+    return own.text + repo_map(workspace.root, room, may_read=workspace.readable).text
 
 
 def _prepared(
     frame: Frame, workspace: Workspace, said: Sequence[AnyMessage], *, carries: bool
 ) -> Prepared:
     most = room_for(frame, said) - carries * MAX_NOTES_TOKENS
-    lead = _lead(workspace.root, most // 10)
+    lead = _lead(workspace, most // 10)
     # A question may be answered before the budget for all shards is spent.
     first = rank_files(workspace.root, str(said[-1].text), FIRST) if frame.job == "ask" else ()
-    may_read = workspace.may_show if workspace.leaves.rules.limit_reading else None
-    plan = plan_shards(workspace.root, max_tokens=most, lead=lead, first=first, may_read=may_read)
+    plan = plan_shards(
+        workspace.root, max_tokens=most, lead=lead, first=first, may_read=workspace.readable
+    )
     room = most - plan.lead_tokens
     return Prepared(frame, plan, room, cap_of(room), frame.prefix + plan.lead_tokens)

@@ -14,7 +14,7 @@ from grok_agent import Workspace, offline_model, repository_tools
 from grok_agent.cli import app
 from grok_agent.commands.guarding import Guarding
 from grok_agent.errors import PermissionDeniedError, SettingsError
-from grok_agent.graphs import sweep_agent
+from grok_agent.graphs import repository_agent, sweep_agent
 from grok_agent.offline.gateway import OfflineGateway
 from grok_agent.offline.wire import ChatRequest, Turn
 from grok_agent.tools.permission import Decision, Mode
@@ -273,6 +273,7 @@ def test_a_denied_path_is_closed_to_every_tool_and_in_every_mode(root: Path) -> 
 
 def test_a_sweep_leaves_out_what_may_not_be_read(root: Path) -> None:
     (root / "notes.txt").write_text("hidden words\n" * 20)
+    (root / "notes.py").write_text("def hidden_words(): ...\n")
     (root / "app.py").write_text("a = 1\n")
     sent: list[str] = []
 
@@ -285,7 +286,9 @@ def test_a_sweep_leaves_out_what_may_not_be_read(root: Path) -> None:
     outcome = sweep_agent(model, workspace).invoke({"task": "review"})["outcome"]
     assert {"path": "notes.txt", "reason": "needs leave"} in outcome["left_out"]
     assert sent
-    assert not any("hidden words" in text for text in sent)
+    repository_agent(model, workspace, job="ask", sweep="never").invoke({"task": "hidden words"})
+    assert "hidden words" not in sent[0]
+    assert not any("hidden_words" in text for text in sent)
 
 
 def test_a_tool_can_be_denied_as_a_whole(root: Path) -> None:

@@ -37,7 +37,8 @@ class RepoMap(WorkspaceTool):
     def carry_out(self, arguments: RepoMapArguments) -> SignatureMap:
         """Draw the map; raises ToolError when the workspace cannot be listed."""
         try:
-            found = repo_map(self.workspace.root, arguments.budget, arguments.focus)
+            root, may_read = self.workspace.root, self.workspace.readable
+            found = repo_map(root, arguments.budget, arguments.focus, may_read=may_read)
         except SettingsError as error:
             raise ToolError(error.what, next_step=error.next_step) from error
         return SignatureMap(found.text, found.files, found.tokens)

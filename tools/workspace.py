@@ -201,6 +201,11 @@ class Workspace:
         """True when the file is named like one that holds secrets, as given or behind links."""
         return any(map(is_secret_name, self.names_of(path)))
 
+    @property
+    def readable(self) -> Callable[[str], bool] | None:
+        """Which files may be read without leave; None where no rule limits that."""
+        return self.may_show if self.leaves.rules.limit_reading else None
+
     def may_show(self, path: str) -> bool:
         """True when ``path`` lies inside and needs no leave: it is allowed by a rule, or by none
         limited and not named like a secret."""

@@ -1,7 +1,7 @@
 """A map of a repository: for each file the signatures that the rest of it refers to most."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from math import log1p, sqrt
@@ -46,16 +46,24 @@ class RepoMap:
     files: tuple[str, ...] = ()
 
 
-def repo_map(repo_dir: Path | str, budget: int, focus: str = "") -> RepoMap:
+def repo_map(
+    repo_dir: Path | str,
+    budget: int,
+    focus: str = "",
+    *,
+    may_read: Callable[[str], bool] | None = None,
+) -> RepoMap:
     """The most telling signatures of the repository in at most ``budget`` tokens by our count.
 
     ``focus`` says in words what the map is wanted for; then it shows the files that rank best for
     it. Files stand in the order of paths and signatures in that of the file, without line numbers,
-    so that a change inside a function leaves the map as it is. Raises SettingsError when
-    ``repo_dir`` is no folder.
+    so that a change inside a function leaves the map as it is. Files that ``may_read``, if given,
+    is false of are not on it. Raises SettingsError when ``repo_dir`` is no folder.
     """
     root = Path(repo_dir).resolve()
     files = [file for file in snapshot(root) if file.kind in ("source", "test")]
+    if may_read:
+        files = [file for file in files if may_read(file.path)]
     if not focus.strip():
         return map_of(root, files, budget)
     places = {found.path: place for place, found in enumerate(rank(root, focus, FOCUS_FILES))}
