@@ -11,6 +11,7 @@ import subprocess
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from grok_agent.offline.transcript import text_of
@@ -23,18 +24,19 @@ TASK = (
     " signature, and name at the end how many lines you have marked. 每一行都要原样保留。"
 )
 MARK = "  # noted"
+_TELLING = re.compile(r" *[\w. =()\[\]]{24,70}")
 SUMMARY = "What was done so far: files were read and some lines were marked. " * 20
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Lines ``first`` to ``last`` (from 1) of a file; ``line`` stands in the file only once."""
+    """Lines ``first`` to ``last`` (from 1) of a file; ``line`` stands nowhere else."""
 
     path: str
     first: int
     last: int
     line: str
-    probe: str  # a line from its middle, by which it is known whether it was delivered
+    probe: str  # another such line, by which it is known whether the part was delivered
 
 
 @dataclass(frozen=True)
@@ -51,9 +53,15 @@ def chunks_of(repo: Path, tokens: int, seed: int) -> Iterator[Chunk]:
         ["git", "ls-files", "-z", "*.py"], cwd=repo, capture_output=True, text=True, check=True
     )
     paths = sorted(path for path in listed.stdout.split("\0") if path)
-    found = [chunk for path in paths for chunk in _parts(repo, path, tokens * CHARS_PER_TOKEN)]
+    texts = {path: (repo / path).read_bytes().decode("utf-8", "replace") for path in paths}
+    everything = "\n".join(texts.values())
+    found = [part for path in paths for part in _parts(path, texts[path], tokens * CHARS_PER_TOKEN)]
     random.Random(seed).shuffle(found)
-    return iter(found)
+    for path, first, lines in found:
+        # Lines that stand nowhere else: having seen one is having seen this part of this file.
+        good = (ln for ln in lines if _TELLING.fullmatch(ln) and everything.count(ln.strip()) == 1)
+        if len(known := list(islice(good, 2))) == 2:
+            yield Chunk(path, first, first + len(lines) - 1, known[0], known[1])
 
 
 def long_script(repo: Path) -> list[Step]:
@@ -172,23 +180,16 @@ def marked(repo: Path, steps: Sequence[Step]) -> tuple[int, int]:
     return found, len(wanted)
 
 
-def _parts(repo: Path, path: str, chars: int) -> Iterator[Chunk]:
-    try:
-        lines = (repo / path).read_text(encoding="utf-8").split("\n")
-    except (UnicodeDecodeError, OSError):
-        return
-    times = Counter(lines)
+def _parts(path: str, text: str, chars: int) -> Iterator[tuple[str, int, list[str]]]:
+    """Runs of whole lines of about ``chars``: path, number of the first line, lines."""
+    lines = text.split("\n")
     first, size = 0, 0
     for number, line in enumerate(lines):
         size += len(line) + 1
-        if size < chars:
-            continue
-        here = lines[first : number + 1]
-        good = [ln for ln in here if times[ln] == 1 and re.fullmatch(r" *[\w. =()\[\]]{24,70}", ln)]
-        good = [ln for ln in good if sum(ln in other for other in lines) == 1]
-        if len(good) > 2 and len(here) < 900:
-            yield Chunk(path, first + 1, number + 1, good[0], good[len(good) // 2])
-        first, size = number + 1, 0
+        if size >= chars:
+            if number - first < 900:
+                yield path, first + 1, lines[first : number + 1]
+            first, size = number + 1, 0
 
 
 def _texts(request: ChatRequest) -> Iterator[str]:

@@ -19,6 +19,7 @@ from grok_agent.context.shown import with_short_arguments
 from grok_agent.context.tokens import TOKENS_PER_MESSAGE, count, count_messages
 from grok_agent.context.told import FEEDBACK_MARK, is_persons
 from grok_agent.graphs.state import LoopState, Update
+from grok_agent.graphs.survey import lasting
 
 MAX_EARLIER_CHARS = 60_000
 """Of what was said in earlier turns of the thread; the oldest stays away first."""
@@ -27,7 +28,8 @@ MAX_EARLIER_CHARS = 60_000
 def compose(state: LoopState, system: str) -> list[BaseMessage]:
     """System text, what was said before, the task with its background, and this run's turns.
 
-    For turns that have left stands the record of them, behind the task. As long as none leaves,
+    For turns that have left stands the record of them, behind the task; what the survey told to
+    begin with leaves with the first of them. As long as none leaves,
     everything before the newest turn is byte for byte what the request before it held.
     """
     messages = state["messages"]
@@ -36,7 +38,7 @@ def compose(state: LoopState, system: str) -> list[BaseMessage]:
     return [
         SystemMessage(system),
         *_words(messages[: messages.index(task)]),
-        _opening(task, state["background"], kept["notes"]),
+        _opening(task, _background(state["background"], kept), kept["notes"]),
         *(_as_shown(message, kept["shown"]) for message in messages[kept["first"] :]),
     ]
 
@@ -92,6 +94,10 @@ def task_message(task: str, images: Sequence[str]) -> HumanMessage:
 def image_paths(message: BaseMessage) -> list[str]:
     """The files that a task refers to, in its order."""
     return [str(each["path"]) for each in _blocks(message) if each.get("type") == "image_file"]
+
+
+def _background(text: str, kept: Kept) -> str:
+    return lasting(text) if kept["notes"] else text
 
 
 def _opening(task: BaseMessage, background: str, notes: str) -> HumanMessage:

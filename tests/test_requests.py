@@ -118,8 +118,11 @@ def test_requests_only_grow_between_rare_batches(repo: Path) -> None:
     assert len(set(map(tools_as_sent, wire.bodies))) == 1
     systems = {texts(request, "system")[0] for request in wire.requests}
     assert len(systems) == 1
-    start = opening(wire.requests[0])
+    start, _, _ = opening(wire.requests[0]).partition("\n\nA first look")
+    assert start.startswith("<repository>\n")
     assert all(opening(request).startswith(start) for request in wire.requests)
+    assert "A first look" not in opening(wire.requests[-1])
+    assert "git: not a git repository\n</repository>" in opening(wire.requests[-1])
 
 
 def test_every_request_is_small_and_has_the_task_and_the_newest_results(repo: Path) -> None:
