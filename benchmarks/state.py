@@ -93,7 +93,7 @@ def whole_run(folder: Path, parts: list[str]) -> dict[str, Any]:
 
     agent = repository_agent(
         offline_model(OfflineGateway(planner=plan)),
-        Workspace(repo),
+        Workspace(repo, scratch=runs / "run" / "outputs"),
         job="ask",
         sweep="never",
         budget=Budget(max_usd=None, max_steps=len(parts) + 5, max_seconds=1e9),

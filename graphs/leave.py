@@ -33,7 +33,7 @@ def missing_leaves(
     """
     missing = {_id(call): text for call in calls if (text := _refusal(call, workspace))}
     asked = [call for call in calls if _id(call) in missing and _may_be_asked(call, workspace)]
-    ask = interrupt if _can_interrupt(config) else workspace.ask_leave
+    ask = interrupt if can_interrupt(config) else workspace.ask_leave
     if not asked or ask is None:
         return missing
     answer = ask({"type": "permission", "calls": [_question(c, workspace) for c in asked]})
@@ -109,7 +109,8 @@ def _grants(answer: Any, call_id: str) -> bool:
     return answer is True
 
 
-def _can_interrupt(config: RunnableConfig) -> bool:
+def can_interrupt(config: RunnableConfig) -> bool:
+    """Whether the graph's steps are kept, so that one can stop and be taken up again."""
     # LangGraph says nowhere in public whether a checkpointer, own or a parent's, is at work.
     return config.get("configurable", {}).get("__pregel_checkpointer") is not None
 

@@ -7,6 +7,7 @@ from langchain_core.messages import AIMessage, ToolCall, ToolMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.errors import GraphBubbleUp
 
+from grok_agent.graphs.leave import can_interrupt
 from grok_agent.graphs.side_by_side import touch_of
 from grok_agent.tools.edit_log import Edit, read_edits
 from grok_agent.tools.leftovers import remove_drafts
@@ -53,9 +54,7 @@ class Once:
     ) -> None:
         # The task's name stays the same when LangGraph takes up a step again, and only then.
         self._task = str(config.get("configurable", {}).get("checkpoint_ns", ""))
-        # LangGraph says nowhere in public whether a checkpointer, own or a parent's, is at work.
-        resumes = config.get("configurable", {}).get("__pregel_checkpointer") is not None
-        self._log = log if resumes else None
+        self._log = log if can_interrupt(config) else None
         self._folder = folder
         self._step = step
         self._agent = f"{agent} " if agent else ""

@@ -17,7 +17,7 @@ from grok_agent.errors import SettingsError
 LESSONS = 12
 MAX_KNOWN_BYTES = 32_768
 """The first so many records, up to so many bytes, are the dictionary by which others are compressed
-(RFC 1950): records are short and alike, and 40 % smaller so."""
+(RFC 1950): records are short and alike, and take less than half the room so."""
 
 _HEAD = struct.Struct("<II")
 

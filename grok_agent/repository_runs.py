@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 from langchain_core.messages import AIMessage, HumanMessage
@@ -33,6 +34,7 @@ from grok_agent.tools.workspace import Workspace
 
 RUNS_FOLDER = "runs"
 UNDOS_FOLDER = "undos"
+OUTPUTS_FOLDER = "outputs"
 
 Graph = CompiledStateGraph[Any, Any, Any, Any]
 Given = dict[str, Any] | None
@@ -172,6 +174,7 @@ def _run(
             started.write(folder)
         except OSError as error:  # where nothing can be written, nobody can go on with it either
             tell(error)
+        stack.callback(_clear_away, folder / OUTPUTS_FOLDER)
         graph = repository_agent(
             model(),
             workspace,
@@ -198,8 +201,15 @@ def _workspace(started: Started, settings: Settings) -> Workspace:
         permission=started.permission,  # type: ignore[arg-type]  # the workspace checks it
         rules=started.guarding.rules(),
         limits=started.guarding.limits(),
-        scratch=_folder(started.run, settings) / "outputs",
+        scratch=_folder(started.run, settings) / OUTPUTS_FOLDER,
     )
+
+
+def _clear_away(outputs: Path) -> None:
+    """Remove what commands had as home and for temporary files; large outputs stay."""
+    for each in outputs.glob("*"):
+        if each.is_dir():
+            rmtree(each, ignore_errors=True)
 
 
 def _to_go_on(graph: Graph, started: Started, was_swept: bool) -> Given:

@@ -1,6 +1,6 @@
 """The runs of the past, as their journals tell them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from grok_agent.running import may_go_on
 from grok_agent.started import FILE_NAME as STARTED_FILE
 
 LAST = "last"
+SECONDS = len("20261122-183012")
 MAX_TASK_CHARS = 70
 
 
@@ -37,16 +38,10 @@ class Run:
         return asdict(self)
 
 
-def all_runs(folder: Path) -> Iterator[Run]:
+def all_runs(folder: Path) -> list[Run]:
     """The runs below ``folder``, the newest first; what has no journal is no run."""
-    for each in sorted(folder.glob(f"*/{FILE_NAME}"), reverse=True):
-        try:
-            events = read_journal(each, whole=False)
-        except OSError:
-            continue
-        start = next((event for event in events if event["event"] == "start"), None)
-        if start:
-            yield _run(each.parent, start, events)
+    found = [run for each in folder.glob(f"*/{FILE_NAME}") if (run := _read(each.parent))]
+    return sorted(found, key=lambda run: run.at, reverse=True)
 
 
 def find_run(folder: Path, name: str) -> str:
@@ -54,9 +49,12 @@ def find_run(folder: Path, name: str) -> str:
 
     Raises :class:`SettingsError` when there is none, or more than one.
     """
-    ids = sorted(each.parent.name for each in folder.glob(f"*/{STARTED_FILE}"))
+    files = [*folder.glob(f"*/{STARTED_FILE}")]
+    ids = sorted(file.parent.name for file in files)
     if name == LAST and ids:
-        return ids[-1]
+        # Ids tell seconds; of the same second the one that was written last.
+        newest = max(files, key=lambda file: (file.parent.name[:SECONDS], file.stat().st_mtime_ns))
+        return newest.parent.name
     found = [each for each in ids if each == name] or [e for e in ids if e.startswith(name)]
     if name and len(found) == 1:
         return found[0]
@@ -79,8 +77,18 @@ def print_runs(runs: Sequence[Run]) -> None:
         print(printable(f"    {each.job}: {short}  ({each.repository})"))
 
 
+def _read(folder: Path) -> Run | None:
+    try:
+        events = read_journal(folder, whole=False)
+    except OSError:
+        return None
+    start = next((event for event in events if event["event"] == "start"), None)
+    return _run(folder, start, events) if start else None
+
+
 def _run(folder: Path, start: Mapping[str, Any], events: list[dict[str, Any]]) -> Run:
-    asked = [event for event in events if event["event"] == "model"]
+    own = [event for event in events if not event.get("agent")]
+    asked = [event for event in own if event["event"] == "model"]
     status, may = _status(folder, events[-1])
     known = (folder / STARTED_FILE).exists()
     return Run(

@@ -219,6 +219,7 @@ def test_the_repository_receives_no_stray_file(stopped: str, repository: Path) -
     assert run("resume", stopped, "--max-steps", "30").exit_code == 0
     assert sorted(path.name for path in repository.rglob("*")) == ["shapes.py", "use.py"]
     assert sorted(path.name for path in Path.cwd().rglob("*")) == []
+    assert not [path for path in (folder_of(stopped) / "outputs").glob("*") if path.is_dir()]
 
 
 def test_a_state_folder_that_cannot_be_written_costs_a_word(
