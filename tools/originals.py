@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from grok_agent.blobs import Blobs
+from grok_agent.tools.contents import Contents
 from grok_agent.tools.edit_log import CONTENTS, read_edits
 
 
@@ -15,7 +15,7 @@ def originals_of(folder: Path) -> dict[str, bytes | None]:
         edits = read_edits(folder)
     except OSError:
         return {}
-    contents = Blobs(folder / CONTENTS)
+    contents = Contents(folder / CONTENTS)
     originals: dict[str, bytes | None] = {}
     for edit in edits:
         if edit.done is False or edit.path in originals:
