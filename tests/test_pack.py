@@ -2,9 +2,11 @@
 
 import os
 import re
+import string
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from random import Random
 from tempfile import TemporaryDirectory
 
 import pytest
@@ -320,3 +322,16 @@ def test_rules_come_whole_then_cut_and_each_text_once(tmp_path: Path) -> None:
     assert found.cut == (".cursor/rules/a.mdc",)
     assert found.tokens == count(found.text) <= 200
     assert "Name things.\n[... cut]\n" in found.text
+
+
+@pytest.mark.parametrize("budget", [300, 1_000, 4_000, 20_000])
+def test_placeholders_of_secrets_keep_to_the_budget(tmp_path: Path, budget: int) -> None:
+    random = Random(7)
+    letters = string.ascii_letters + string.digits
+    keys = ["npm_" + "".join(random.choices(letters, k=36)) for _ in range(200)]
+    names = [f"def call_{n}(key='{key}'):\n    return {n}\n" for n, key in enumerate(keys)]
+    (tmp_path / "AGENTS.md").write_text("".join(f"Use {key} here.\n" for key in keys))
+    (tmp_path / "calls.py").write_text("\n".join(names) * 3)
+    packed = pack(tmp_path, "where is call_7", budget)
+    assert packed.tokens == count(packed.text) <= budget
+    assert not any(key in packed.text for key in keys)

@@ -134,7 +134,7 @@ def features(
     base_url: Annotated[str | None, typer.Option("--base-url", hidden=True)] = None,
     model: Annotated[str | None, typer.Option("--model", hidden=True)] = None,
 ) -> None:
-    """Measure a picture on this machine: size, palette, light, colour temperature, sharpness."""
+    """Measure a picture on this machine: palette, light, composition, faces, boxes, metadata ..."""
     from grok_agent.running import exit_codes, show_features
 
     with exit_codes(as_json=as_json):

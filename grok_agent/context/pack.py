@@ -1,9 +1,9 @@
 """A context for a task, within a budget: rules, a map, and the parts of files that matter most."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from grok_agent.context.choice import Choice
 from grok_agent.context.eligible import reason_against
@@ -12,10 +12,11 @@ from grok_agent.context.part_scores import Candidate, candidates
 from grok_agent.context.rank import Ranked, rank
 from grok_agent.context.ranked_texts import RankedTexts
 from grok_agent.context.repo_map import RepoMap, map_of
-from grok_agent.context.rules import rules
+from grok_agent.context.rules import Rules, rules
 from grok_agent.context.secrets import Hidden, Secrets
 from grok_agent.context.spans import LeftOut, Span
 from grok_agent.context.task_words import Task, read_task
+from grok_agent.context.tokens import count
 from grok_agent.errors import SettingsError
 
 MAP_FILES = 60
@@ -25,6 +26,8 @@ READ_ON_SHARE = 0.03
 
 RULES_SHARE, MAX_RULES_TOKENS = 0.1, 2_000
 MAP_SHARE, MAX_MAP_TOKENS = 0.05, 4_000
+
+_Part = TypeVar("_Part", Rules, RepoMap)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,22 +71,24 @@ def pack(repo_dir: Path | str, query: str, budget: int, *, named: Sequence[str] 
     root = Path(repo_dir).resolve()
     files = snapshot(root)
     task = read_task(query)
-    lead = rules(root, min(int(budget * RULES_SHARE), MAX_RULES_TOKENS))
+    secrets = Secrets(root)
+    lead = _hidden(rules(root, min(int(budget * RULES_SHARE), MAX_RULES_TOKENS)), secrets)
     map_room = min(int(budget * MAP_SHARE), MAX_MAP_TOKENS)
     ranked = rank(root, query, len(files))
     led_by = set(lead.files) - set(lead.cut)
     others = [file for file in files if file.path not in led_by]
     shown, left_out = _shown(ranked, others, (*task.paths, *named))
     choice = Choice(budget - lead.tokens - map_room)
-    secrets = Secrets(root)
     texts = RankedTexts(root, shown, {each.path: each.score for each in ranked}, secrets)
     passed = _fill(choice, [], texts, task)
-    plan = _map(root, shown, choice, map_room, task)
+    plan = _hidden(_map(root, shown, choice, map_room, task), secrets)
+    if plan.tokens > map_room:
+        plan = RepoMap()
     choice.budget += map_room - plan.tokens
     _fill(choice, passed, texts, task)
     taken = {span.path for span in choice.spans}
     return Pack(
-        text=secrets.hide(lead.text + plan.text) + "".join(choice.blocks),
+        text=lead.text + plan.text + "".join(choice.blocks),
         tokens=lead.tokens + plan.tokens + choice.tokens,
         spans=tuple(choice.spans),
         left_out=tuple(sorted([*left_out, *texts.unreadable, *_without_room(shown, choice)])),
@@ -128,6 +133,12 @@ def _shown(
         else:
             shown.append(by_path[path])
     return shown, left_out
+
+
+def _hidden(part: _Part, secrets: Secrets) -> _Part:
+    """``part`` without secrets, and with the tokens that it has then."""
+    text = secrets.hide(part.text)
+    return part if text == part.text else replace(part, text=text, tokens=count(text))
 
 
 def _map(

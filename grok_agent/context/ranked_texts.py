@@ -1,9 +1,11 @@
 """Reads the files of a ranking, some at a time, and cuts them into parts."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from grok_agent.context.clean_texts import CleanTexts
 from grok_agent.context.file_kinds import Kind
 from grok_agent.context.files import DatedFile, UnreadableFileError, read_text
 from grok_agent.context.joints import joints
@@ -68,7 +70,7 @@ class RankedTexts:
 
     def read(self) -> list[RankedText]:
         """The next files that are looked at together."""
-        found: list[RankedText] = []
+        texts: list[tuple[DatedFile, str]] = []
         start, size = self._place, 0
         for file in self._files[start : start + READ_TOGETHER]:
             size += file.size
@@ -76,17 +78,19 @@ class RankedTexts:
                 break
             self._place += 1
             try:
-                text = read_text(self._root, file)
+                texts.append((file, read_text(self._root, file)))
             except UnreadableFileError as error:
                 self.unreadable.append(LeftOut(file.path, error.reason))
-                continue
-            text, hidden = self._secrets.hide_file(text, file.path)
-            self.hidden += hidden
-            behind = self._best - self._scores.get(file.path, 0.0)
-            lines = lines_of(text)
-            parts = _parts(text, file.path, lines)
-            found.append(RankedText(file.path, behind, file.kind, lines, parts))
-        return found
+        with closing(CleanTexts()) as clean:
+            flags = clean([text for _, text in texts])
+        return [self._ranked(*each, is_clean=flag) for each, flag in zip(texts, flags, strict=True)]
+
+    def _ranked(self, file: DatedFile, text: str, *, is_clean: bool) -> RankedText:
+        text, hidden = self._secrets.hide_file(text, file.path, is_clean=is_clean)
+        self.hidden += hidden
+        behind = self._best - self._scores.get(file.path, 0.0)
+        lines = lines_of(text)
+        return RankedText(file.path, behind, file.kind, lines, _parts(text, file.path, lines))
 
 
 def _parts(text: str, path: str, lines: Sequence[str]) -> list[Lines]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from grok_agent.context.clean_texts import CleanTexts
 from grok_agent.context.eligible import reason_against
 from grok_agent.context.files import RepoFile, UnreadableFileError, read_text, walk
 from grok_agent.context.pack_text import file_block
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from grok_agent.context.block_tokens import BlockTokens
 
 _COUNTED_TOGETHER = 1_000_000  # characters
+_READ_TOGETHER = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +103,30 @@ def _blocks(
     root: Path, files: Iterable[RepoFile], left_out: list[LeftOut], hidden: list[Hidden]
 ) -> Iterator[str]:
     secrets = Secrets(root)
+    with closing(CleanTexts()) as clean:
+        for texts in _read_together(root, files, left_out):
+            flags = clean([text for _, text in texts])
+            for (path, text), is_clean in zip(texts, flags, strict=True):
+                shown, found = secrets.hide_file(text, path, is_clean=is_clean)
+                hidden += found
+                lines = shown.count("\n") + (not shown.endswith("\n"))
+                yield file_block(path, [(1, lines, shown)])
+
+
+def _read_together(
+    root: Path, files: Iterable[RepoFile], left_out: list[LeftOut]
+) -> Iterator[list[tuple[str, str]]]:
+    """Paths and texts, as many at a time as are looked at together."""
+    texts: list[tuple[str, str]] = []
+    characters = 0
     for file in files:
         try:
-            text = read_text(root, file)
+            texts.append((file.path, read_text(root, file)))
         except UnreadableFileError as error:
             left_out.append(LeftOut(file.path, error.reason))
             continue
-        text, found = secrets.hide_file(text, file.path)
-        hidden += found
-        yield file_block(file.path, [(1, text.count("\n") + (not text.endswith("\n")), text)])
+        characters += len(texts[-1][1])
+        if characters >= _READ_TOGETHER:
+            yield texts
+            texts, characters = [], 0
+    yield texts
