@@ -45,7 +45,8 @@ def write(root: Path, lines: int) -> Path:
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A small repository that is too large all the same, since requests have to be small."""
-    monkeypatch.setattr("grok_agent.running.budget_of", lambda settings: SMALL)
+    for place in ("running", "repository_runs"):
+        monkeypatch.setattr(f"grok_agent.{place}.budget_of", lambda settings: SMALL)
     return write(tmp_path / "project", 15)
 
 

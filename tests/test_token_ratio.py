@@ -265,6 +265,7 @@ def test_asking_for_the_ratio_writes_nothing(tmp_path: Path) -> None:
 
 
 LIMIT = 12_000
+STEPS = 12
 
 
 class Reader:
@@ -307,20 +308,22 @@ def test_what_only_we_have_counted_weighs_more_at_the_limit(root: Path) -> None:
 @pytest.mark.usefixtures("dear")
 def test_no_request_to_a_dear_gateway_passes_the_limit(root: Path) -> None:
     reader = Reader()
-    outcome = run(reader, root, Budget(max_input_tokens=LIMIT))
-    assert (outcome.status, outcome.limit) == ("over_budget", "input_tokens")
-    assert len(reader.billed) > 2
-    assert 0.6 * LIMIT < reader.billed[-1] < LIMIT
+    outcome = run(reader, root, Budget(max_input_tokens=LIMIT, max_steps=STEPS))
+    assert (outcome.status, outcome.limit) == ("over_budget", "steps")
+    assert 0.6 * LIMIT < max(reader.billed) < LIMIT
 
 
 def test_a_relay_that_leaves_out_cached_tokens_is_not_believed(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = vars(Prompt)["tokens"].fget
-    honest = Reader()
-    run(honest, root, Budget(max_input_tokens=LIMIT))
-    monkeypatch.setattr(Prompt, "tokens", property(lambda self: min(real(self), 90)))
-    relayed = Reader()
-    outcome = run(relayed, root, Budget(max_input_tokens=LIMIT))
-    assert (outcome.status, outcome.limit) == ("over_budget", "input_tokens")
-    assert len(honest.billed) - 1 <= len(relayed.billed) <= len(honest.billed)
+    sizes: list[int] = []
+
+    def too_little(prompt: Prompt) -> int:
+        sizes.append(real(prompt))
+        return min(sizes[-1], 90)
+
+    monkeypatch.setattr(Prompt, "tokens", property(too_little))
+    outcome = run(Reader(), root, Budget(max_input_tokens=LIMIT, max_steps=STEPS))
+    assert (outcome.status, outcome.limit) == ("over_budget", "steps")
+    assert 0.6 * LIMIT < max(sizes) < LIMIT
