@@ -117,7 +117,12 @@ def test_outputs_kept_in_scratch_can_be_read(root: Path) -> None:
 def test_wrong_arguments_are_named_with_the_right_ones(root: Path) -> None:
     message = call(root, "read_file", path="src/a.py", limit="many")
     assert message.status == "error"
-    for words in ("target_file is missing", "no argument path", "limit", "target_file: string, [offset"):
+    for words in (
+        "target_file is missing",
+        "no argument path",
+        "limit",
+        "target_file: string, [offset",
+    ):
         assert words in message.text
 
 
