@@ -1,25 +1,18 @@
 """Ways to put an agent into an application: as a tool, and with a database of checkpoints."""
 
-import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool, StructuredTool
-from langgraph.checkpoint.base import (
-    ChannelVersions,
-    Checkpoint,
-    CheckpointMetadata,
-    CheckpointTuple,
-)
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.graph.state import CompiledStateGraph
 
 from grok_agent.errors import SettingsError
 from grok_agent.graphs.state import LoopState, Outcome, RunInput, RunOutput
+from grok_agent.on_threads import OnThreads
 
 BUSY_TIMEOUT_S = 30.0
 
@@ -69,43 +62,8 @@ def sqlite_checkpointer(path: Path | str) -> SqliteSaver:
     return saver
 
 
-class _ThreadedSaver(SqliteSaver):
-    """LangGraph's SQLite saver with its asynchronous half, each call on a thread."""
-
-    async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
-        return await asyncio.to_thread(self.get_tuple, config)
-
-    async def alist(
-        self,
-        config: RunnableConfig | None,
-        *,
-        filter: dict[str, Any] | None = None,
-        before: RunnableConfig | None = None,
-        limit: int | None = None,
-    ) -> AsyncIterator[CheckpointTuple]:
-        def rows() -> Iterator[CheckpointTuple]:
-            return self.list(config, filter=filter, before=before, limit=limit)
-
-        for row in await asyncio.to_thread(lambda: [*rows()]):
-            yield row
-
-    async def aput(
-        self,
-        config: RunnableConfig,
-        checkpoint: Checkpoint,
-        metadata: CheckpointMetadata,
-        new_versions: ChannelVersions,
-    ) -> RunnableConfig:
-        return await asyncio.to_thread(self.put, config, checkpoint, metadata, new_versions)
-
-    async def aput_writes(
-        self,
-        config: RunnableConfig,
-        writes: Sequence[tuple[str, Any]],
-        task_id: str,
-        task_path: str = "",
-    ) -> None:
-        await asyncio.to_thread(self.put_writes, config, writes, task_id, task_path)
+class _ThreadedSaver(OnThreads[str], SqliteSaver):
+    """LangGraph's SQLite saver, for asynchronous graphs too."""
 
 
 def _answer(state: dict[str, Any]) -> tuple[str, dict[str, Any]]:

@@ -4,16 +4,14 @@ Measured on a run of 150 turns that reads 432,000 tokens, see ``docs/figures.md`
 the whole state at each step grow with the square of a run; this one writes what changed.
 """
 
-import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
-    BaseCheckpointSaver,
     ChannelVersions,
     Checkpoint,
     CheckpointMetadata,
@@ -24,10 +22,11 @@ from langgraph.checkpoint.base import (
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from grok_agent.journal import BLOBS_FOLDER, run_folder
+from grok_agent.on_threads import OnThreads
 from grok_agent.thread_file import FILE_NAME, Key, Stored, ThreadFile, Whole
 
 
-class FileSaver(BaseCheckpointSaver[int]):
+class FileSaver(OnThreads[int]):
     """A checkpointer whose threads lie in folders of ``folder``, beside their runs' journals.
 
     It revives plain types and LangChain's messages only. Graphs may use it from several threads
@@ -141,47 +140,6 @@ class FileSaver(BaseCheckpointSaver[int]):
             (folder / FILE_NAME).unlink(missing_ok=True)
             if not (folder / "journal.jsonl").exists():  # whose texts lie there as well
                 rmtree(folder / BLOBS_FOLDER, ignore_errors=True)
-
-    async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
-        """As :meth:`get_tuple`."""
-        return await asyncio.to_thread(self.get_tuple, config)
-
-    async def alist(
-        self,
-        config: RunnableConfig | None,
-        *,
-        filter: dict[str, Any] | None = None,
-        before: RunnableConfig | None = None,
-        limit: int | None = None,
-    ) -> AsyncIterator[CheckpointTuple]:
-        """As :meth:`list`."""
-        found = self.list(config, filter=filter, before=before, limit=limit)
-        while (each := await asyncio.to_thread(next, found, None)) is not None:
-            yield each
-
-    async def aput(
-        self,
-        config: RunnableConfig,
-        checkpoint: Checkpoint,
-        metadata: CheckpointMetadata,
-        new_versions: ChannelVersions,
-    ) -> RunnableConfig:
-        """As :meth:`put`."""
-        return await asyncio.to_thread(self.put, config, checkpoint, metadata, new_versions)
-
-    async def aput_writes(
-        self,
-        config: RunnableConfig,
-        writes: Sequence[tuple[str, Any]],
-        task_id: str,
-        task_path: str = "",
-    ) -> None:
-        """As :meth:`put_writes`."""
-        await asyncio.to_thread(self.put_writes, config, writes, task_id, task_path)
-
-    async def adelete_thread(self, thread_id: str) -> None:
-        """As :meth:`delete_thread`."""
-        await asyncio.to_thread(self.delete_thread, thread_id)
 
     def _thread(self, thread_id: str) -> ThreadFile:
         thread = self._threads.get(thread_id)

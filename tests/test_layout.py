@@ -17,7 +17,15 @@ FLOORS = (
     ("gateway", "chat_model"),
     (
         *("context", "vision", "prompts", "journal", "library"),
-        *("large_texts", "frames", "thread_file", "checkpoints", "work_log", "run_lock"),
+        *(
+            "large_texts",
+            "frames",
+            "thread_file",
+            "checkpoints",
+            "on_threads",
+            "work_log",
+            "run_lock",
+        ),
     ),
     ("tools",),
     ("graphs",),
