@@ -233,8 +233,9 @@ def test_a_port_that_is_taken_is_named() -> None:
 
 
 def test_ctrl_c_ends_the_command_cleanly() -> None:
-    program = (
-        "import grok_agent.offline.gateway as g, grok_agent.offline.server as s;"
+    program = (  # a shell that runs the tests in the background has its programs ignore Ctrl-C
+        "import signal, grok_agent.offline.gateway as g, grok_agent.offline.server as s;"
+        "signal.signal(signal.SIGINT, signal.default_int_handler);"
         "s.serve(g.OfflineGateway(), port=0)"
     )
     with subprocess.Popen(
@@ -246,5 +247,8 @@ def test_ctrl_c_ends_the_command_cleanly() -> None:
         with openai.OpenAI(api_key="k", base_url=url) as sdk:
             assert "rename a symbol" in str(sdk.chat.completions.create(**BODY).choices)
         os.kill(server.pid, signal.SIGINT)
-        out, err = server.communicate(timeout=20)
+        try:
+            out, err = server.communicate(timeout=20)
+        finally:
+            server.kill()
     assert (out.strip(), err, server.returncode) == ("Stopped.", "", 0)
