@@ -69,7 +69,9 @@ def _map(workspace: Workspace, task: str) -> str:
     """Where to look first; "" where there is no task or nothing to show."""
     if not task.strip():
         return ""
-    found = repo_map(workspace.root, MAX_MAP_TOKENS, task, may_read=workspace.readable)
+    found = repo_map(
+        workspace.root, MAX_MAP_TOKENS, task, may_read=workspace.readable, is_first_look=True
+    )
     best = ", ".join(map(_one_line, found.files[:MAX_NAMED_FILES]))
     return f"files that fit the words of the task, best first: {best}\n{found.text}" if best else ""
 

@@ -21,7 +21,8 @@ MAX_TASK_CHARS = 70
 @dataclass(frozen=True)
 class Run:
     """One run. ``at`` is when it began (UTC, ISO 8601); ``status`` that of its outcome, or
-    ``running``, or ``interrupted``; ``usd`` is None when unknown."""
+    ``running``, or ``interrupted``; ``usd`` is None when unknown, and what the embedded gateway
+    would have cost at list price when ``offline``."""
 
     id: str
     at: str
@@ -31,6 +32,7 @@ class Run:
     resumable: bool
     steps: int
     usd: float | None
+    offline: bool
     repository: str
 
     def to_dict(self) -> dict[str, Any]:
@@ -69,6 +71,7 @@ def print_runs(runs: Sequence[Run]) -> None:
         return
     for each in runs:
         usd = "cost unknown" if each.usd is None else f"${each.usd:.4f}"
+        usd = "nothing billed" if each.offline else usd
         may = ", can be resumed" if each.resumable else ""
         task = " ".join(each.task.split())
         short = task if len(task) <= MAX_TASK_CHARS else f"{task[: MAX_TASK_CHARS - 1]}…"
@@ -100,6 +103,7 @@ def _run(folder: Path, start: Mapping[str, Any], events: list[dict[str, Any]]) -
         resumable=may and known,
         steps=max((int(event["step"]) for event in asked), default=0),
         usd=asked[-1]["total_usd"] if asked else 0.0,
+        offline=any(event["cost"]["basis"] == "offline" for event in asked),
         repository=str(start["workspace"]),
     )
 

@@ -111,7 +111,7 @@ def test_runs_tell_how_they_stand(stopped: str, repository: Path, tmp_path: Path
     assert isinstance(only["usd"], float)
     shown = run("runs").stdout
     assert f"{stopped}  " in shown
-    assert "over_budget, can be resumed; 2 steps, $0.0" in shown
+    assert "over_budget, can be resumed; 2 steps, nothing billed" in shown
     assert f"refactor: {TASK}  ({repository})" in shown
     assert json.loads(run("runs", "--json", "--repo", tmp_path).stdout) == []
     assert len(json.loads(run("runs", "--json", "--repo", repository).stdout)) == 1

@@ -7,7 +7,7 @@ import sys
 import sysconfig
 import tempfile
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Timer
 
@@ -76,6 +76,23 @@ def list_names(
             f"{root / OWN_IGNORE_FILE} cannot be used: {complaint.strip()}.",
             next_step="Correct that line; it is written as in a .gitignore.",
         )
+
+
+def names_with(root: Path, word: str, deadline_s: float) -> list[str]:
+    """Files below ``root`` that hold ``word`` in whatever case, as :func:`list_names` names them.
+
+    What was found within ``deadline_s`` seconds. Raises SettingsError when ``root`` cannot be
+    searched.
+    """
+    options = ["--files-with-matches", "--null", "--fixed-strings", "--ignore-case", "-e", word]
+    found: list[str] = []
+    with _started(root, options, subprocess.DEVNULL) as process:
+        try:
+            with suppress(TimeoutError), _ended_after(deadline_s, process):
+                found += map(_as_posix, _pieces(process))
+        finally:
+            process.kill()
+    return found
 
 
 @contextmanager

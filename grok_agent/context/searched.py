@@ -42,6 +42,11 @@ class Searched:
     in_messages: Mapping[str, Sequence[Posting]]
 
 
+def is_indexed(root: Path) -> bool:
+    """Whether an earlier :func:`search` has left an index of the files below ``root``."""
+    return _index_path(Path(os.path.realpath(root)), "files").exists()
+
+
 def search(root: Path, terms: Sequence[str]) -> Searched:
     """Look ``terms`` up in the files and the commits below ``root``.
 
