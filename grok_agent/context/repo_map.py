@@ -25,6 +25,8 @@ FOCUS_FILES = 150
 FEW_FILES = 300
 """So many are ranked at once, without a first look."""
 
+FIRST_LOOK_FILES = 40
+
 SIGNATURE_CHARS = 120
 
 _BY_KIND = {
@@ -75,7 +77,7 @@ def repo_map(
     if not focus.strip():
         return map_of(root, files, budget)
     if is_first_look and len(files) > FEW_FILES and not is_indexed(root):
-        best = first_focus(root, [file.path for file in files], focus)[:FOCUS_FILES]
+        best = first_focus(root, [file.path for file in files], focus)[:FIRST_LOOK_FILES]
     else:
         best = [found.path for found in rank(root, focus, FOCUS_FILES)]
     places = {path: place for place, path in enumerate(best)}
