@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from grok_agent import console
 from grok_agent.conversion import print_export, read_source, write_whole
+from grok_agent.folders import RUNS_FOLDER
 from grok_agent.graphs.prompt import PromptRequest, prompt_agent
 from grok_agent.graphs.translate import translate
 from grok_agent.library import PromptLibrary
@@ -54,7 +55,7 @@ def run_prompt(
             request=request,
             library=library,
             budget=budget_of(settings),
-            journal_dir=settings.state_dir / "runs",
+            journal_dir=settings.state_dir / RUNS_FOLDER,
             on_event=show.event,
         )
         given = {"task": text, "images": [str(image.resolve()) for image in images]}

@@ -18,6 +18,7 @@ from grok_agent.checkpoints import FileSaver
 from grok_agent.commands.interrupts import Interrupts
 from grok_agent.commands.sweep import KEPT_FOLDER
 from grok_agent.errors import SettingsError
+from grok_agent.folders import RUNS_FOLDER, UNDOS_FOLDER
 from grok_agent.graphs.begin import begin
 from grok_agent.graphs.once import go_on
 from grok_agent.graphs.repository import repository_agent
@@ -32,8 +33,6 @@ from grok_agent.started import Started
 from grok_agent.tools.undo import carry_out, plan_undo
 from grok_agent.tools.workspace import Workspace
 
-RUNS_FOLDER = "runs"
-UNDOS_FOLDER = "undos"
 OUTPUTS_FOLDER = "outputs"
 
 Graph = CompiledStateGraph[Any, Any, Any, Any]

@@ -18,6 +18,7 @@ from grok_agent.errors import (
     SettingsError,
     SpendingCapError,
 )
+from grok_agent.folders import RUNS_FOLDER
 
 if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
@@ -252,7 +253,7 @@ def finish_run(
         if graph.checkpointer:
             print(f"Go on with it: grok-agent resume {run_id}", file=sys.stderr)
         raise
-    journal = settings.state_dir / "runs" / run_id / "journal.jsonl"
+    journal = settings.state_dir / RUNS_FOLDER / run_id / "journal.jsonl"
     console.print_outcome(
         outcome,
         places={"journal": journal, "library": settings.library_place},

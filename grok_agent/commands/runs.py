@@ -46,11 +46,12 @@ def runs(
     as_json: AsJson = False,
 ) -> None:
     """List the runs, newest first: what they were to do, how they ended, what they cost."""
+    from grok_agent.folders import RUNS_FOLDER
     from grok_agent.run_list import all_runs, print_runs
     from grok_agent.running import exit_codes
 
     with exit_codes(as_json=as_json):
-        folder = settings_of(offline=True).state_dir / "runs"
+        folder = settings_of(offline=True).state_dir / RUNS_FOLDER
         where = str(repo.expanduser().resolve()) if repo else None
         found = [each for each in all_runs(folder) if where in (None, each.repository)]
         if as_json:
@@ -138,11 +139,12 @@ def fork(
 
 
 def _find(name: str) -> "Started":
+    from grok_agent.folders import RUNS_FOLDER
     from grok_agent.journal import run_folder
     from grok_agent.run_list import find_run
     from grok_agent.started import Started
 
-    folder = settings_of(offline=True).state_dir / "runs"
+    folder = settings_of(offline=True).state_dir / RUNS_FOLDER
     return Started.read(run_folder(folder, find_run(folder, name)))
 
 

@@ -9,14 +9,12 @@ import typer
 
 from grok_agent.commands.options import AsJson, Repo, settings_of
 from grok_agent.errors import SettingsError
+from grok_agent.folders import RUNS_FOLDER, UNDOS_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from grok_agent.tools.undo import Undo
-
-RUNS, UNDOS = "runs", "undos"
-"""Folders, in the state folder, with the records of runs and of what was taken back."""
 
 MAX_OLDER = 5
 
@@ -83,7 +81,7 @@ def _carry_out(plan: "Undo", state_dir: Path) -> tuple[str, str]:
 
     undo_id = new_run_id()
     try:
-        for _ in carry_out(plan, state_dir / UNDOS / undo_id):
+        for _ in carry_out(plan, state_dir / UNDOS_FOLDER / undo_id):
             pass
     except OSError as error:
         return undo_id, str(error)
@@ -94,11 +92,11 @@ def _record_of(state_dir: Path, run: str) -> Path:
     from grok_agent.journal import run_folder
     from grok_agent.run_list import find_run
 
-    for kind in (RUNS, UNDOS):
+    for kind in (RUNS_FOLDER, UNDOS_FOLDER):
         folder = run_folder(state_dir / kind, run)
         if folder.is_dir():
             return folder
-    return run_folder(state_dir / RUNS, find_run(state_dir / RUNS, run))
+    return run_folder(state_dir / RUNS_FOLDER, find_run(state_dir / RUNS_FOLDER, run))
 
 
 def _newest(state_dir: Path, repo: Path) -> Path:
@@ -117,7 +115,7 @@ def _records(state_dir: Path, repo: Path) -> "Iterator[Path]":
     from grok_agent.tools.undo import root_of
     from grok_agent.tools.watch import was_cut_off
 
-    files = (state_dir / RUNS).glob(f"*/{FILE_NAME}")
+    files = (state_dir / RUNS_FOLDER).glob(f"*/{FILE_NAME}")
     for file in sorted(files, key=lambda file: file.stat().st_mtime_ns, reverse=True):
         try:
             edits = read_edits(file.parent)
