@@ -9,7 +9,9 @@ was handed over) and what comes out (the prompt, saved in the library).
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, get_args
 
@@ -28,17 +30,21 @@ from grok_agent.graphs.state import Budget, LoopState, RunInput, RunOutput
 from grok_agent.graphs.survey import printable
 from grok_agent.graphs.work import FirstLook, Notice, Verdict
 from grok_agent.library import PromptLibrary
-from grok_agent.profile import TEMPERATURES
 from grok_agent.prompts.critique import critique
 from grok_agent.prompts.derive import with_identity
 from grok_agent.prompts.fallback import fallback
-from grok_agent.prompts.presets import REASONING_RESERVE_TOKENS, preset_of, temperature_advice
+from grok_agent.prompts.presets import (
+    REASONING_RESERVE_TOKENS,
+    preset_of,
+    temperature_advice,
+    temperature_of,
+)
 from grok_agent.prompts.schema import PromptSpec, Target
 from grok_agent.tools.images import extract_image_features_tool
 from grok_agent.tools.prompts import NAME as EMIT
 from grok_agent.tools.prompts import emit_prompt_schema_tool
 from grok_agent.tools.workspace import Workspace
-from grok_agent.vision.features import extract, render
+from grok_agent.vision.features import ImageFeatures, extract, render
 from grok_agent.vision.prepare import prepare
 
 MEASURE = "extract_image_features"
@@ -99,7 +105,7 @@ class PromptRequest:
         options: dict[str, Any] = {}
         preset = preset_of(self.preset) if self.preset else None
         if getattr(model, "temperature", None) is None:
-            options["temperature"] = preset.temperature if preset else TEMPERATURES["portrait"]
+            options["temperature"] = temperature_of(self.preset)
         if preset and getattr(model, "max_tokens", None) is None:
             options["max_tokens"] = preset.max_tokens * self.variants + REASONING_RESERVE_TOKENS
         return options
@@ -189,7 +195,7 @@ class PromptWork:
             return FirstLook("")
         listed = ["<pictures>", *lines, "</pictures>", "<measurements>"]
         for number, path in enumerate(images[:MOST_MEASURED], start=1):
-            listed.append(f"{number}: {render(extract(Path(path)))}")
+            listed.append(f"{number}: {render(_features(path))}")
         return FirstLook("\n".join([*listed, "</measurements>"]))
 
     def is_settled(self, state: LoopState) -> bool:
@@ -271,9 +277,22 @@ def _measured(state: LoopState) -> list[dict[str, Any]]:
         return found
     try:
         paths = image_paths(task_of(state))[:MOST_MEASURED]
-        return [extract(Path(path)).model_dump(mode="json") for path in paths]
+        return [_features(path).model_dump(mode="json") for path in paths]
     except ToolError:
         return []  # the pictures are gone by now, and the run goes on without
+
+
+def _features(path: str) -> ImageFeatures:
+    """What is measured on a picture of the task: once, while its file stays as it is."""
+    with suppress(OSError):
+        status = Path(path).stat()
+        return _extracted(path, status.st_size, status.st_mtime_ns)
+    return extract(Path(path))  # says what is wrong with it
+
+
+@lru_cache(maxsize=MOST_MEASURED)
+def _extracted(path: str, size: int, mtime_ns: int) -> ImageFeatures:
+    return extract(Path(path))
 
 
 def _artifacts(state: LoopState, tool: str) -> list[dict[str, Any]]:

@@ -109,10 +109,15 @@ def preset_of(name: str) -> Preset:
     return found
 
 
+def temperature_of(preset: str) -> float:
+    """The temperature of the preset of this name, "" for none."""
+    return preset_of(preset).temperature if preset else TEMPERATURES["portrait"]
+
+
 def temperature_advice(preset: str, temperature: float) -> str:
     """What speaks against ``temperature`` for the preset of this name ("" for none); "" if nothing
     does."""
-    best = preset_of(preset).temperature if preset else TEMPERATURES["portrait"]
+    best = temperature_of(preset)
     kind = f"the preset {preset}" if preset else "a prompt"
     if temperature > best + TEMPERATURE_LEEWAY:
         return (
