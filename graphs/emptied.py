@@ -90,7 +90,7 @@ def _functions(tree: ast.Module) -> Iterator[tuple[str, _Function]]:
 
 def _emptied(path: str, text: str, name: str, function: _Function) -> Emptied | None:
     first, last = function.body[0], function.body[-1]
-    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+    if _is_constant(first):
         if len(function.body) == 1:
             return None
         first = function.body[1]

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import count
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
@@ -71,17 +70,14 @@ def _ask(model: Any, part: Sequence[Gap]) -> Mapping[str, Translation]:
     for _ in range(TRIES):
         answer = model.invoke(said)
         given = dict(_entries(answer))
-        numbered = list(zip(count(1), part, strict=False))
-        problems = [
-            f"- {number}: {problem}"
-            for number, gap in numbered
-            if gap.path not in found and (problem := _problem(gap, given.get(number)))
-        ]
-        found |= {
-            gap.path: given[number]
-            for number, gap in numbered
-            if number in given and not problem_of(gap, given[number])
-        }
+        problems = []
+        for number, gap in enumerate(part, start=1):
+            if gap.path in found:
+                continue
+            if problem := _problem(gap, given.get(number)):
+                problems.append(f"- {number}: {problem}")
+            else:
+                found[gap.path] = given[number]
         if not problems:
             break
         said += _repair(answer, "\n".join(problems))

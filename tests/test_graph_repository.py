@@ -14,34 +14,15 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.message import add_messages
 from langgraph.types import Command
+from scripted_planner import Script, calls
 
-from grok_agent import ChatGrokBuild, Outcome, SettingsError, Workspace, offline_model
+from grok_agent import Outcome, SettingsError, Workspace, offline_model
 from grok_agent.context.tokens import count
 from grok_agent.graphs import as_tool, repository_agent, sqlite_checkpointer
 from grok_agent.graphs.survey import printable, survey
-from grok_agent.offline.gateway import OfflineGateway
-from grok_agent.offline.wire import ChatRequest, ToolCall, Turn
+from grok_agent.offline.wire import ChatRequest, Turn
 
 THREAD: Any = {"configurable": {"thread_id": "thread-1"}}
-
-
-class Script:
-    """A planner that answers with the given turns and keeps what it was asked."""
-
-    def __init__(self, *turns: Turn) -> None:
-        self.turns = list(turns)
-        self.requests: list[ChatRequest] = []
-
-    def __call__(self, request: ChatRequest) -> Turn:
-        self.requests.append(request)
-        return self.turns.pop(0)
-
-    def model(self) -> ChatGrokBuild:
-        return offline_model(OfflineGateway(planner=self))
-
-
-def calls(*named: tuple[str, dict[str, Any]]) -> Turn:
-    return Turn(tool_calls=tuple(ToolCall(name, arguments) for name, arguments in named))
 
 
 READ = ("read_file", {"target_file": "app.py"})

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scripted_planner import Script, calls
 
-from grok_agent import ChatGrokBuild, Outcome, Workspace, offline_model
+from grok_agent import Outcome, Workspace
 from grok_agent.graphs import repository_agent
 from grok_agent.graphs.emptied import emptied_functions
-from grok_agent.offline.gateway import OfflineGateway
-from grok_agent.offline.wire import ChatRequest, ToolCall, Turn
+from grok_agent.offline.wire import Turn
 from grok_agent.verification_words import in_words
 
 MONEY = '''\
@@ -42,29 +42,6 @@ SLOW_PLUGINS = (
     "asyncio",
 )
 WITHOUT_PLUGINS = " ".join(f"-p no:{name}" for name in (*SLOW_PLUGINS, "nbmake", "benchmark"))
-
-
-class Script:
-    """A planner that answers with the given turns and keeps what it was asked."""
-
-    def __init__(self, *turns: Turn) -> None:
-        self.turns = list(turns)
-        self.requests: list[ChatRequest] = []
-
-    def __call__(self, request: ChatRequest) -> Turn:
-        self.requests.append(request)
-        return self.turns.pop(0)
-
-    def model(self) -> ChatGrokBuild:
-        return offline_model(OfflineGateway(planner=self))
-
-    def told(self) -> str:
-        """The last message of the last request."""
-        return str(self.requests[-1].messages[-1]["content"])
-
-
-def calls(*named: tuple[str, dict[str, Any]]) -> Turn:
-    return Turn(tool_calls=tuple(ToolCall(name, arguments) for name, arguments in named))
 
 
 def write(path: str, content: str) -> Turn:
