@@ -13,7 +13,7 @@ def in_words(verification: Mapping[str, Any]) -> list[str]:
 
 def _checked(facts: Mapping[str, Any]) -> Iterator[str]:
     if facts.get("check_before"):
-        yield f"the check failed before the work too (exit {facts['check_before']})"
+        yield f"before the work, the check failed (exit {facts['check_before']})"
     if "ran" in facts:
         ran = ", ".join(facts["ran"]) or "nothing after its last change"
         yield f"what was run of the script: {ran}"
