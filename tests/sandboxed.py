@@ -44,5 +44,8 @@ def portrait(folder: Path) -> list[tuple[object, ...]]:
 
 def is_alive(pid: int) -> bool:
     """True for a process that is there and no zombie."""
-    status = Path(f"/proc/{pid}/stat")
-    return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):  # it may go while it is read
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"

@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from grok_agent import ToolError, Workspace, repository_tools
 from grok_agent.cli import app
-from grok_agent.tools.edit_log import FILE_NAME, during_call, edits_of_call, read_edits
+from grok_agent.tools.edit_log import FILE_NAME, EditLog, during_call, edits_of_call, read_edits
 from grok_agent.tools.run import run_command
 from grok_agent.tools.undo import carry_out, plan_undo
 
@@ -390,3 +390,25 @@ def test_a_whole_run_is_taken_back(root: Path) -> None:
     assert (root / "log.txt").read_text() == "checked\n"
     assert undo("--repo", root).exit_code == 0
     assert snapshot(root) == before
+
+
+def test_what_could_not_be_recorded_is_recorded_with_the_next_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, record = tmp_path / "root", tmp_path / "record"
+    root.mkdir()
+    workspace = Workspace(root, permission="all")
+    workspace.record_to(record, step=1)
+    first = workspace.command_begins()
+    (root / "first.txt").write_text("1")
+
+    def full(*given: object, **named: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(EditLog, "found", full)
+        assert "not recorded" in first.end()[0]
+    second = workspace.command_begins()
+    (root / "second.txt").write_text("2")
+    assert second.end() == ()
+    assert {edit.path for edit in read_edits(record)} == {"first.txt", "second.txt"}

@@ -56,6 +56,7 @@ class Watch:
         self._view: View | None = None
         self._running = 0
         self._ending = 0
+        self._is_behind = False  # a command has ended of which the changes are not recorded
         self._lock = threading.Lock()
         self._counting = threading.Lock()
 
@@ -64,6 +65,8 @@ class Watch:
         with self._lock:
             if self._running:  # what those before it change is seen when one of them ends
                 pass
+            elif self._is_behind:
+                self._record("command")
             elif self._view is None and (self.log.folder / BASELINE).exists():
                 self._resume()
             else:
@@ -84,6 +87,7 @@ class Watch:
                 self._ending -= 1
                 is_last = not self._ending
             self._running -= 1
+            self._is_behind = True
             if is_last:
                 self._record("command")
             if not self._running:
@@ -123,6 +127,7 @@ class Watch:
             fresh = tuple(folder for folder in above if folder not in old.folders)
             self.log.found(path, was, now, by=by, folders=fresh)
         self._view = new
+        self._is_behind = False
 
     def _is_older(self, path: str, at_ns: int) -> bool:
         """Whether a file that was not listed before was there all the same, being ignored."""

@@ -245,10 +245,12 @@ class Workspace:
         self._changes.remember_all()
         if self._texts.log is None:
             return WatchedCommand()
-        if self._watch is None or self._watch.log is not self._texts.log:
-            self._watch = Watch(self.root, self._changes.list_files, self._texts.log)
+        with self._guard:  # commands that begin at once share one watch
+            if self._watch is None or self._watch.log is not self._texts.log:
+                self._watch = Watch(self.root, self._changes.list_files, self._texts.log)
+            watch = self._watch
         try:
-            return self._watch.begin()
+            return watch.begin()
         except OSError as error:
             raise ToolError(
                 f"The command was not run, since what it changes cannot be recorded: {error}.",
